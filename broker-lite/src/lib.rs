@@ -1,0 +1,1 @@
+//! broker-lite: a lightweight Apache Kafka broker for development and tests.

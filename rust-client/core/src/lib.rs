@@ -1,0 +1,1 @@
+//! Ottla's decisions: an Apache Kafka client's state machines without IO.

@@ -1,0 +1,2 @@
+//! Writes the messages. 
+fn main() {}

@@ -1,0 +1,20 @@
+//! The Apache Kafka wire protocol: bytes to types and back. No sockets, no clock, no randomness.
+//!
+//! [`messages`] holds one file for each API, written by `generator` from Kafka's own schemas; [`record`] the record batch;
+//! [`compression`] the codecs. Everything that reads treats each length on the wire as an attacker's number.
+
+// So that the code which the derive writes can name this crate from inside and from outside in the same way.
+extern crate self as ottla_protocol;
+
+mod error;
+mod primitives;
+mod text;
+mod uuid;
+mod wire_buf;
+
+pub use error::{DecodeError, EncodeError};
+pub use ottla_protocol_derive::Message;
+pub use primitives::{Decode, Encode, Reader, Writer, read_array_len};
+pub use text::Text;
+pub use uuid::Uuid;
+pub use wire_buf::{Records, WireBuf};

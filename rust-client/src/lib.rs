@@ -1,0 +1,1 @@
+//! An Apache Kafka client in Rust.

@@ -1,0 +1,1 @@
+//! What crosses Ottla's crates: a live Kafka, interop, hostile bytes, the demo, benchmarks.
