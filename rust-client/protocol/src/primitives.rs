@@ -219,13 +219,21 @@ impl WireBuf {
     /// [`EncodeError::TooLong`].
     pub fn write_text(&mut self, value: Option<&Text>, flexible: bool) -> Result<(), EncodeError> {
         let Some(text) = value else {
-            if flexible { self.write_unsigned_varint(0) } else { self.write_i16(-1) }
+            if flexible {
+                self.write_unsigned_varint(0)
+            } else {
+                self.write_i16(-1)
+            }
             return Ok(());
         };
         let bytes = text.as_bytes();
         let too_long = EncodeError::TooLong { what: "a string", length: bytes.len() };
         let length = i16::try_from(bytes.len()).map_err(|_| too_long)?;
-        if flexible { self.write_unsigned_varint(u32::from(length.unsigned_abs()) + 1) } else { self.write_i16(length) }
+        if flexible {
+            self.write_unsigned_varint(u32::from(length.unsigned_abs()) + 1)
+        } else {
+            self.write_i16(length)
+        }
         self.put_slice(bytes);
         Ok(())
     }
@@ -268,7 +276,11 @@ impl WireBuf {
             None => -1,
         };
         // -1, null, becomes 0; a positive i32 plus one fits u32.
-        if flexible { self.write_unsigned_varint((i64::from(length) + 1) as u32) } else { self.write_i32(length) }
+        if flexible {
+            self.write_unsigned_varint((i64::from(length) + 1) as u32)
+        } else {
+            self.write_i32(length)
+        }
         Ok(())
     }
 }

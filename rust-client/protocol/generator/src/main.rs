@@ -1,2 +1,2 @@
-//! Writes the messages. 
+//! Writes the messages.
 fn main() {}
