@@ -1,1 +1,3 @@
 //! What crosses Ottla's crates: a live Kafka, interop, hostile bytes, the demo, benchmarks.
+
+pub mod licences;

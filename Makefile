@@ -1,0 +1,68 @@
+# The project's commands. `make demo` and `make test` do their own set-up; the rest expects what they set up.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-rust test test-only lint fmt licences demo bench proof kafka configuration messages clean
+
+# rustup's proxies, also where the shell that runs this has not been told of them yet.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
+
+WINDOWS_TARGET := x86_64-pc-windows-gnu
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+
+setup: ## install what the tests need, or name the missing tool and the command that installs it
+	@bash tests/tools/setup.sh all
+
+setup-rust:
+	@bash tests/tools/setup.sh rust
+
+test: ## set-up, lint and all tests
+	@$(MAKE) --no-print-directory setup
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-only
+	@echo "make test: lint and all tests passed"
+
+test-only: ## all tests, without set-up and lint
+	cargo test --workspace --locked
+
+lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	cargo check -p ottla -p ottla-broker --target $(WINDOWS_TARGET) --no-default-features --locked
+	@$(MAKE) --no-print-directory licences
+
+licences: ## the dependencies' licences, held against the list of allowed ones
+	cargo run --quiet --locked -p ottla-tests --bin licences
+
+fmt: ## write the sources as rustfmt wants them
+	cargo fmt --all
+
+demo: setup-rust ## the main job: files as records out through the client to a broker, and back (ARGS="--help")
+	cargo run --release --locked -p ottla-tests --bin demo -- $(ARGS)
+
+bench: ## the benchmarks beside other clients on a live Apache Kafka (ARGS="--help")
+	@bash tests/tools/setup.sh bench
+	@bash tests/bench/peers/build.sh
+	cargo build --profile bench --locked -p ottla-tests --bins
+	python3 tests/bench/run.py $(ARGS)
+
+proof: ## what takes too long for `make test`: the ignored tests, in release mode
+	@$(MAKE) --no-print-directory setup
+	cargo test --release --workspace --locked -- --ignored
+	@echo "make proof: passed"
+
+kafka: ## fetch Apache Kafka from Maven Central, once, for the tests
+	@bash tests/tools/fetch-kafka.sh
+
+configuration: ## write CONFIGURATION.md from the table of properties
+	OTTLA_REGENERATE=1 cargo test --locked -p ottla-core configuration
+
+messages: kafka ## write rust-client/protocol/src/messages from Kafka's own schemas
+	cargo run --locked -p ottla-protocol-generator
+
+clean: ## remove what was built (the fetched Kafka stays in .cache)
+	cargo clean
