@@ -1,1 +1,3 @@
 //! Ottla's decisions: an Apache Kafka client's state machines without IO.
+
+pub mod error;
