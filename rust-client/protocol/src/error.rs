@@ -35,6 +35,8 @@ pub enum DecodeError {
         /// The version asked for.
         version: i16,
     },
+    /// A request of an API that this build does not know.
+    UnknownApiKey(i16),
     /// A record batch whose CRC does not match its bytes.
     CorruptBatch {
         /// The CRC in the header.
@@ -73,6 +75,7 @@ impl fmt::Display for DecodeError {
             Self::InvalidUtf8 => f.write_str("text is not UTF-8"),
             Self::UnexpectedNull(what) => write!(f, "{what} is null, which this version does not allow"),
             Self::UnsupportedVersion { message, version } => write!(f, "{message} has no version {version}"),
+            Self::UnknownApiKey(key) => write!(f, "API key {key} is unknown"),
             Self::CorruptBatch { stored, computed } => {
                 write!(f, "the record batch is corrupt: its CRC is {stored:#010x}, that of its bytes {computed:#010x}")
             }
@@ -114,6 +117,13 @@ pub enum EncodeError {
         /// The version asked for.
         version: i16,
     },
+    /// Two tagged fields of one struct have the same number, one of them perhaps a known field.
+    DuplicateTag {
+        /// The message's name.
+        message: &'static str,
+        /// The number.
+        tag: u32,
+    },
     /// A string, array or blob is longer than its length field can say.
     TooLong {
         /// What is too long.
@@ -138,6 +148,7 @@ impl fmt::Display for EncodeError {
                 write!(f, "{message}.{field} is set, but does not exist in version {version}")
             }
             Self::UnexpectedNull { field, version } => write!(f, "{field} is null, which version {version} does not allow"),
+            Self::DuplicateTag { message, tag } => write!(f, "{message} has two tagged fields numbered {tag}"),
             Self::TooLong { what, length } => write!(f, "{what} of length {length} does not fit its length field"),
             Self::Compression { codec, reason } => write!(f, "{codec} can't compress: {reason}"),
         }

@@ -6,13 +6,22 @@
 // So that the code which the derive writes can name this crate from inside and from outside in the same way.
 extern crate self as ottla_protocol;
 
+mod api_key;
+#[cfg(any(test, feature = "arbitrary"))]
+#[doc(hidden)]
+pub mod arbitrary;
 mod error;
+#[doc(hidden)]
+pub mod fields;
+pub mod messages;
 mod primitives;
 mod text;
 mod uuid;
 mod wire_buf;
 
+pub use api_key::{ApiKey, Request, Response};
 pub use error::{DecodeError, EncodeError};
+pub use fields::UnknownTaggedField;
 pub use ottla_protocol_derive::Message;
 pub use primitives::{Decode, Encode, Reader, Writer, read_array_len};
 pub use text::Text;
