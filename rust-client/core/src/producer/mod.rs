@@ -1,0 +1,3 @@
+//! The way of a record out.
+
+pub mod partitioner;
