@@ -10,17 +10,22 @@ mod api_key;
 #[cfg(any(test, feature = "arbitrary"))]
 #[doc(hidden)]
 pub mod arbitrary;
+pub mod compression;
 mod error;
+mod error_code;
 #[doc(hidden)]
 pub mod fields;
+pub mod frame;
 pub mod messages;
 mod primitives;
+pub mod record;
 mod text;
 mod uuid;
 mod wire_buf;
 
 pub use api_key::{ApiKey, Request, Response};
 pub use error::{DecodeError, EncodeError};
+pub use error_code::ErrorCode;
 pub use fields::UnknownTaggedField;
 pub use ottla_protocol_derive::Message;
 pub use primitives::{Decode, Encode, Reader, Writer, read_array_len};
