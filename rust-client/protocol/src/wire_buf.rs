@@ -2,6 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::EncodeError;
+
 /// Record data of a Produce request or a Fetch response: a rope of byte ranges, none of them copied.
 ///
 /// A client's batch is `[header, payload]`; a broker's answer is one range for each stored batch.
@@ -143,5 +145,29 @@ impl WireBuf {
     pub fn finish(mut self) -> Vec<Bytes> {
         self.cut();
         self.done
+    }
+
+    /// The ranges of a frame whose first four bytes were left for its size.
+    ///
+    /// # Errors
+    /// [`EncodeError::TooLong`] if the size does not fit.
+    pub fn finish_frame(mut self) -> Result<Vec<Bytes>, EncodeError> {
+        let length = self.len().saturating_sub(4);
+        let size = i32::try_from(length).map_err(|_| EncodeError::TooLong { what: "a frame", length })?.to_be_bytes();
+        if self.done.is_empty() {
+            patch(&mut self.tail, size);
+        } else if let Some(first) = self.done.first_mut() {
+            // What stands before the first linked range is short, and frozen by now: a patched copy replaces it.
+            let mut copy = BytesMut::from(first.as_ref());
+            patch(&mut copy, size);
+            *first = copy.freeze();
+        }
+        Ok(self.finish())
+    }
+}
+
+fn patch(frame: &mut [u8], size: [u8; 4]) {
+    if let Some(place) = frame.first_chunk_mut() {
+        *place = size;
     }
 }
