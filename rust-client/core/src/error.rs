@@ -8,38 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use ottla_protocol::{DecodeError, EncodeError};
-
-/// Kafka's error code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ErrorCode(i16);
-
-impl ErrorCode {
-    /// The code of this number.
-    pub const fn from_code(code: i16) -> Self {
-        Self(code)
-    }
-
-    /// The number.
-    pub const fn code(self) -> i16 {
-        self.0
-    }
-
-    /// Kafka's name.
-    pub const fn name(self) -> &'static str {
-        match self.0 {
-            6 => "NOT_LEADER_OR_FOLLOWER",
-            10 => "MESSAGE_TOO_LARGE",
-            47 => "INVALID_PRODUCER_EPOCH",
-            _ => "UNKNOWN_SERVER_ERROR",
-        }
-    }
-
-    /// Whether Kafka calls it retriable.
-    pub const fn is_retriable(self) -> bool {
-        matches!(self.0, 2 | 3 | 5 | 6 | 7 | 9 | 13 | 14 | 15 | 16 | 19 | 20 | 56 | 74 | 75 | 100)
-    }
-}
+use ottla_protocol::{DecodeError, EncodeError, ErrorCode};
 
 /// What went wrong, by who is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,12 @@
 //! Ottla's decisions: an Apache Kafka client's state machines without IO.
+//!
+//! No sockets, no clock, no randomness of its own and no runtime: `now` and the random source are passed in, commands come out.
 
+pub mod completion;
 pub mod error;
+pub mod event_queue;
+pub mod metadata;
+pub mod metrics;
 pub mod producer;
 pub mod random;
+pub mod time;

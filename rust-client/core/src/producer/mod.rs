@@ -1,3 +1,16 @@
-//! The way of a record out.
+//! The way of a record out: partitioner, accumulator, sender.
 
+mod accumulator;
+mod batch;
+mod incomplete;
 pub mod partitioner;
+mod quota;
+mod sender;
+mod settings;
+
+pub use accumulator::{Accumulator, AppendError, Appended, EdgeWaker, RecordRef, Topic};
+pub use batch::{DeliveryReport, Offload};
+pub use incomplete::FlushWaiter;
+pub use quota::Quota;
+pub use sender::{Command, Sender};
+pub use settings::ProducerSettings;

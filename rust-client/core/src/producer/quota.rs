@@ -91,7 +91,8 @@ impl Quota {
     #[cold]
     fn fill(&self, credit: &mut Credit, bytes: i64) -> bool {
         // What a chunk leaves over must not keep another record out: chunks are taken while a good part is free.
-        let roomy = self.bytes.load(Ordering::Relaxed) > self.byte_limit / 4 && self.messages.load(Ordering::Relaxed) > self.message_limit / 4;
+        let roomy = self.bytes.load(Ordering::Relaxed) > self.byte_limit / 4
+            && self.messages.load(Ordering::Relaxed) > self.message_limit / 4;
         let (chunk_bytes, chunk_messages) = if roomy { (CHUNK_BYTES, CHUNK_MESSAGES) } else { (0, 0) };
         if credit.bytes < bytes {
             match take(&self.bytes, chunk_bytes, bytes - credit.bytes) {

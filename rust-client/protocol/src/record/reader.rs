@@ -124,7 +124,11 @@ pub struct DecodedBatch {
 }
 
 impl DecodedBatch {
-    pub(super) fn new(header: BatchHeader, payload: Bytes, inflated: bool) -> Result<Self, DecodeError> {
+    /// A batch of records that are not, or no longer, compressed; `inflated` says which.
+    ///
+    /// # Errors
+    /// If the header counts more records than the bytes can hold.
+    pub fn new(header: BatchHeader, payload: Bytes, inflated: bool) -> Result<Self, DecodeError> {
         let count = usize::try_from(header.records_count).unwrap_or(usize::MAX);
         if count > payload.len() / MIN_RECORD {
             let length = i64::from(header.records_count);

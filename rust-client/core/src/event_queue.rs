@@ -1,0 +1,158 @@
+//! A queue of events with many producers and one waker, which can be forwarded into another queue.
+//!
+//! What bindings serve to their callers comes through here, an event for a batch and not for a record.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// What is called when an empty queue gets an event: a condition variable, a file descriptor, a callback.
+pub type Notify = Arc<dyn Fn() + Send + Sync>;
+
+struct Inner<T> {
+    events: VecDeque<T>,
+    waker: Option<Waker>,
+    notify: Option<Notify>,
+    forward: Option<Arc<EventQueue<T>>>,
+}
+
+/// See the module's page.
+pub struct EventQueue<T> {
+    inner: Mutex<Inner<T>>,
+}
+
+impl<T> Default for EventQueue<T> {
+    fn default() -> Self {
+        Self { inner: Mutex::new(Inner { events: VecDeque::new(), waker: None, notify: None, forward: None }) }
+    }
+}
+
+impl<T> EventQueue<T> {
+    /// An empty queue.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends an event; wakes the reader if the queue was empty.
+    pub fn push(&self, event: T) {
+        let mut inner = self.inner();
+        if let Some(target) = inner.forward.clone() {
+            drop(inner);
+            target.push(event);
+            return;
+        }
+        inner.events.push_back(event);
+        if inner.events.len() == 1 {
+            let (waker, notify) = (inner.waker.take(), inner.notify.clone());
+            drop(inner);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+            if let Some(notify) = notify {
+                notify();
+            }
+        }
+    }
+
+    /// Takes the oldest event.
+    pub fn try_pop(&self) -> Option<T> {
+        self.inner().events.pop_front()
+    }
+
+    /// Takes the oldest event, or leaves the waker to be woken by the next one. One reader waits at a time.
+    pub fn poll_pop(&self, waker: &Waker) -> Option<T> {
+        let mut inner = self.inner();
+        let event = inner.events.pop_front();
+        if event.is_none() {
+            inner.waker = Some(waker.clone());
+        }
+        event
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.inner().events.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets what is called when the queue stops being empty; called at once if it is not empty now.
+    pub fn set_notify(&self, notify: Option<Notify>) {
+        let mut inner = self.inner();
+        inner.notify.clone_from(&notify);
+        let waiting = !inner.events.is_empty();
+        drop(inner);
+        if let (true, Some(notify)) = (waiting, notify) {
+            notify();
+        }
+    }
+
+    /// Sends what waits and all that comes into `target`, or stops doing so. A queue must not be forwarded in a circle: such a
+    /// target is refused.
+    pub fn forward_to(self: &Arc<Self>, target: Option<Arc<Self>>) -> bool {
+        let mut next = target.clone();
+        while let Some(queue) = next {
+            if Arc::ptr_eq(&queue, self) {
+                return false;
+            }
+            next = queue.inner().forward.clone();
+        }
+        let moved = {
+            let mut inner = self.inner();
+            inner.forward.clone_from(&target);
+            if target.is_some() { std::mem::take(&mut inner.events) } else { VecDeque::new() }
+        };
+        if let Some(target) = target {
+            for event in moved {
+                target.push(event);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn forwarding_keeps_order_and_refuses_circles() {
+        let (a, b) = (EventQueue::new(), EventQueue::new());
+        a.push(1);
+        assert!(a.forward_to(Some(b.clone())));
+        a.push(2);
+        assert!(!b.forward_to(Some(a.clone())));
+        assert_eq!((b.try_pop(), b.try_pop(), a.try_pop()), (Some(1), Some(2), None));
+        assert!(a.forward_to(None));
+        a.push(3);
+        assert_eq!((a.try_pop(), b.try_pop()), (Some(3), None));
+    }
+
+    #[test]
+    fn only_the_first_event_into_an_empty_queue_notifies() {
+        let queue = EventQueue::new();
+        let calls = Arc::new(AtomicU32::new(0));
+        let seen = calls.clone();
+        queue.set_notify(Some(Arc::new(move || {
+            seen.fetch_add(1, Ordering::SeqCst);
+        })));
+        queue.push(1);
+        queue.push(2);
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+        while queue.try_pop().is_some() {}
+        queue.push(3);
+        assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+}

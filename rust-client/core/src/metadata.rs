@@ -1,0 +1,292 @@
+//! What is known of the cluster: brokers, topics, leaders and their epochs; and when to ask again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use ottla_protocol::{ErrorCode, Text, Uuid};
+
+use crate::random::Rng;
+use crate::time::Instant;
+
+/// A broker's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerInfo {
+    /// The broker's id.
+    pub id: i32,
+    /// Its host name or address.
+    pub host: Text,
+    /// Its port.
+    pub port: i32,
+    /// Its rack, if it has one.
+    pub rack: Option<Text>,
+}
+
+/// A partition's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionInfo {
+    /// The partition.
+    pub partition: i32,
+    /// The error of this partition alone.
+    pub error: ErrorCode,
+    /// The leader's broker id, -1 if there is none.
+    pub leader: i32,
+    /// The leader's epoch, -1 if the broker did not say.
+    pub leader_epoch: i32,
+    /// All replicas' broker ids.
+    pub replicas: Vec<i32>,
+    /// Those in sync.
+    pub isr: Vec<i32>,
+}
+
+/// A topic's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// The topic.
+    pub name: Text,
+    /// Its id, zero before brokers had them.
+    pub id: Uuid,
+    /// The error of the whole topic.
+    pub error: ErrorCode,
+    /// Whether it is one of Kafka's own.
+    pub is_internal: bool,
+    /// Its partitions; the place is the partition.
+    pub partitions: Vec<PartitionInfo>,
+}
+
+/// One state of the cluster. Never changed, only replaced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cluster {
+    /// Counts the snapshots.
+    pub version: u64,
+    /// The cluster's id.
+    pub cluster_id: Option<Text>,
+    /// The controller's broker id, -1 if unknown.
+    pub controller: i32,
+    /// Brokers by id.
+    pub brokers: BTreeMap<i32, BrokerInfo>,
+    /// Topics by name.
+    pub topics: BTreeMap<Text, Arc<TopicInfo>>,
+}
+
+impl Cluster {
+    /// A topic without an error.
+    #[must_use]
+    pub fn topic(&self, name: &Text) -> Option<&Arc<TopicInfo>> {
+        self.topics.get(name).filter(|topic| topic.error == ErrorCode::None)
+    }
+
+    /// A partition's state.
+    #[must_use]
+    pub fn partition(&self, topic: &Text, partition: i32) -> Option<&PartitionInfo> {
+        self.topic(topic)?.partitions.get(usize::try_from(partition).ok()?)
+    }
+
+    /// The name of the topic with this id.
+    #[must_use]
+    pub fn topic_name(&self, id: Uuid) -> Option<&Text> {
+        self.topics.values().find(|topic| topic.id == id && !id.is_zero()).map(|topic| &topic.name)
+    }
+}
+
+fn topic_info(topic: ottla_protocol::messages::metadata::MetadataResponseTopic, before: Option<&TopicInfo>) -> Option<TopicInfo> {
+    let name = topic.name?.detach();
+    let before = before.filter(|known| known.id == topic.topic_id);
+    let mut partitions: Vec<PartitionInfo> = topic
+        .partitions
+        .into_iter()
+        .map(|p| PartitionInfo {
+            partition: p.partition_index,
+            error: ErrorCode::from_code(p.error_code),
+            leader: p.leader_id,
+            leader_epoch: p.leader_epoch,
+            replicas: p.replica_nodes,
+            isr: p.isr_nodes,
+        })
+        .collect();
+    partitions.sort_by_key(|p| p.partition);
+    partitions.dedup_by_key(|p| p.partition);
+    for (place, partition) in partitions.iter_mut().enumerate() {
+        if usize::try_from(partition.partition) != Ok(place) {
+            // A hole in the numbering: no broker sends that. Treated as unknown, so that places stay partitions.
+            return None;
+        }
+        // A broker that lags may answer with an older epoch than another has told: the newer one stands.
+        if let Some(known) = before.and_then(|t| t.partitions.get(place))
+            && known.leader_epoch > partition.leader_epoch
+            && partition.leader_epoch >= 0
+        {
+            *partition = known.clone();
+        }
+    }
+    Some(TopicInfo {
+        name,
+        id: topic.topic_id,
+        error: ErrorCode::from_code(topic.error_code),
+        is_internal: topic.is_internal,
+        partitions,
+    })
+}
+
+/// How often to ask.
+#[derive(Clone, Debug)]
+pub struct MetadataSettings {
+    /// `topic.metadata.refresh.interval.ms`.
+    pub refresh_interval: Duration,
+    /// `retry.backoff.ms`: the first wait after a failure.
+    pub retry_backoff: Duration,
+    /// `retry.backoff.max.ms`: the longest.
+    pub retry_backoff_max: Duration,
+    /// `allow.auto.create.topics`.
+    pub allow_auto_create: bool,
+}
+
+/// Decides when to ask for metadata, and for which topics. One request is under way at a time.
+#[derive(Debug)]
+pub struct MetadataUpdater {
+    settings: MetadataSettings,
+    topics: BTreeMap<Text, ()>,
+    cluster: Arc<Cluster>,
+    asked: bool,
+    in_flight: bool,
+    attempts: u32,
+    not_before: Instant,
+    next_refresh: Instant,
+    rng: Rng,
+}
+
+impl MetadataUpdater {
+    /// Asks at once.
+    #[must_use]
+    pub fn new(settings: MetadataSettings, rng: Rng) -> Self {
+        Self {
+            settings,
+            topics: BTreeMap::new(),
+            cluster: Arc::new(Cluster::default()),
+            asked: true,
+            in_flight: false,
+            attempts: 0,
+            not_before: Instant::default(),
+            next_refresh: Instant::default(),
+            rng,
+        }
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Follows a topic from now on. Returns whether it is new.
+    pub fn follow(&mut self, topic: &Text) -> bool {
+        let new = self.topics.insert(topic.detach(), ()).is_none();
+        if new {
+            // A topic that nobody has asked for yet does not wait behind another topic's backoff.
+            self.asked = true;
+            self.not_before = Instant::default();
+        }
+        new
+    }
+
+    /// Something showed that what is known is stale: ask again, but not before the backoff is over.
+    pub fn refresh(&mut self) {
+        self.asked = true;
+    }
+
+    /// When [`Self::poll`] may have something to say.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        if self.in_flight {
+            Instant::FAR_FUTURE
+        } else if self.asked {
+            self.not_before
+        } else {
+            self.next_refresh
+        }
+    }
+
+    /// The request to send now, if it is time. The caller reports back with [`Self::on_response`] or [`Self::on_failure`].
+    pub fn poll(&mut self, now: Instant) -> Option<MetadataRequest> {
+        if self.in_flight || now < self.deadline() {
+            return None;
+        }
+        self.in_flight = true;
+        self.asked = false;
+        let topics = self
+            .topics
+            .keys()
+            .map(|name| MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() })
+            .collect();
+        Some(MetadataRequest {
+            topics: Some(topics),
+            allow_auto_topic_creation: self.settings.allow_auto_create,
+            ..MetadataRequest::default()
+        })
+    }
+
+    /// No broker could be asked, or none answered.
+    pub fn on_failure(&mut self, now: Instant) {
+        self.in_flight = false;
+        self.asked = true;
+        self.back_off(now);
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        self.not_before =
+            now + backoff(self.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    /// Takes in an answer to [`Self::poll`]'s request.
+    pub fn on_response(&mut self, now: Instant, response: MetadataResponse) -> Arc<Cluster> {
+        self.in_flight = false;
+        self.next_refresh = now + self.settings.refresh_interval;
+        let mut next = Cluster {
+            version: self.cluster.version + 1,
+            cluster_id: response.cluster_id.map(|id| id.detach()),
+            controller: response.controller_id,
+            brokers: response
+                .brokers
+                .into_iter()
+                .map(|b| {
+                    (
+                        b.node_id,
+                        BrokerInfo { id: b.node_id, host: b.host.detach(), port: b.port, rack: b.rack.map(|r| r.detach()) },
+                    )
+                })
+                .collect(),
+            topics: BTreeMap::new(),
+        };
+        let mut unsettled = next.brokers.is_empty();
+        for topic in response.topics {
+            let before = topic.name.as_ref().and_then(|name| self.cluster.topics.get(name));
+            if let Some(info) = topic_info(topic, before.map(AsRef::as_ref)) {
+                // A topic that is being made, or a partition without a leader, comes right by itself: ask again soon.
+                unsettled |= info.error.is_retriable()
+                    || info.partitions.iter().any(|p| p.leader < 0 || p.error == ErrorCode::LeaderNotAvailable);
+                next.topics.insert(info.name.clone(), Arc::new(info));
+            }
+        }
+        if unsettled {
+            self.asked = true;
+            self.back_off(now);
+        } else {
+            self.attempts = 0;
+            // A refresh asked for by an error that this answer did not settle waits a backoff, so that errors make no storm.
+            self.not_before = now + self.settings.retry_backoff;
+        }
+        self.cluster = Arc::new(next);
+        self.cluster.clone()
+    }
+}
+
+/// The wait before attempt number `attempts` is repeated: doubled each time, up to `max`, with 20 % of jitter (KIP-580).
+#[must_use]
+pub fn backoff(attempts: u32, first: Duration, max: Duration, rng: &mut Rng) -> Duration {
+    let whole = first.saturating_mul(1_u32 << attempts.min(16)).min(max);
+    let micros = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
+    let percent = 80 + u64::from(rng.next_u32() % 41);
+    Duration::from_micros(micros.saturating_mul(percent) / 100).min(max)
+}

@@ -1,0 +1,223 @@
+//! A batch on its way: open, sealed, compressed, numbered, done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_protocol::compression::{self, Compression};
+use ottla_protocol::record::{Attributes, BatchHeader, DecodedBatch, seal_header};
+use ottla_protocol::{Records, Text};
+
+use super::accumulator::{Partition, Shared};
+use crate::completion::{BatchResult, Completion};
+use crate::error::{Error, ErrorKind};
+use crate::time::Instant;
+
+/// Runs work that takes long beside the IO thread. A job that is dropped unrun ends its batch with an error.
+pub trait Offload: Send + Sync {
+    /// Runs `job` somewhere, soon.
+    fn run(&self, job: Box<dyn FnOnce() + Send>);
+}
+
+/// What a batch owes: its completion, its quota, its place among the incomplete. Dropping it unpaid completes it with an error,
+/// so that nothing hangs on a dead runtime.
+pub(crate) struct Debt {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) topic: Text,
+    pub(crate) partition: i32,
+    pub(crate) completion: Arc<Completion>,
+    pub(crate) serial: u64,
+    pub(crate) quota_bytes: i64,
+    pub(crate) quota_messages: i64,
+    pub(crate) created: Instant,
+    pub(crate) opaques: Vec<u64>,
+    /// The uncompressed records, kept where reports were asked for.
+    pub(crate) report: Option<ReportBytes>,
+}
+
+#[derive(Clone)]
+pub(crate) struct ReportBytes {
+    pub(crate) header: BatchHeader,
+    pub(crate) payload: Bytes,
+}
+
+impl Debt {
+    /// Ends the batch. Only the first end counts.
+    pub(crate) fn complete(mut self, result: BatchResult) {
+        self.finish(result);
+    }
+
+    fn finish(&mut self, result: BatchResult) {
+        if self.completion.result().is_some() {
+            return;
+        }
+        let serve = self.report.take();
+        self.completion.complete(result);
+        if let Some(bytes) = serve {
+            let report = DeliveryReport {
+                shared: self.shared.clone(),
+                topic: self.topic.clone(),
+                completion: self.completion.clone(),
+                opaques: std::mem::take(&mut self.opaques),
+                bytes,
+                quota: (std::mem::take(&mut self.quota_bytes), std::mem::take(&mut self.quota_messages)),
+                serial: self.serial,
+            };
+            self.shared.reports.push(report);
+            return;
+        }
+        self.shared.quota.release(std::mem::take(&mut self.quota_bytes), std::mem::take(&mut self.quota_messages));
+        self.shared.incomplete.done(self.serial);
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        let error = Error::new(ErrorKind::Closed, "the producer was closed before the record was acknowledged")
+            .with_topic(self.topic.as_str())
+            .with_partition(self.partition)
+            .with_possibly_written(true);
+        self.finish(BatchResult { partition: self.partition, outcome: Err(error), log_append_time: -1, exceptions: Vec::new() });
+    }
+}
+
+/// A done batch's records with their keys, values and opaques, for a face that asked for reports. Quota, and what flush waits for,
+/// are held until it is dropped.
+pub struct DeliveryReport {
+    shared: Arc<Shared>,
+    topic: Text,
+    completion: Arc<Completion>,
+    opaques: Vec<u64>,
+    bytes: ReportBytes,
+    quota: (i64, i64),
+    serial: u64,
+}
+
+impl DeliveryReport {
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &Text {
+        &self.topic
+    }
+
+    /// What became of the batch.
+    #[must_use]
+    pub fn result(&self) -> Option<&BatchResult> {
+        self.completion.result()
+    }
+
+    /// The opaque of the record at `index`, 0 where none was given.
+    #[must_use]
+    pub fn opaque(&self, index: u32) -> u64 {
+        usize::try_from(index).ok().and_then(|at| self.opaques.get(at)).copied().unwrap_or(0)
+    }
+
+    /// The records as they were sent; a view's offset is its index in the batch.
+    ///
+    /// # Errors
+    /// None in practice: the batch was built here.
+    pub fn records(&self) -> Result<DecodedBatch, Error> {
+        Ok(DecodedBatch::new(self.bytes.header, self.bytes.payload.clone(), false)?)
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        usize::try_from(self.bytes.header.records_count).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Drop for DeliveryReport {
+    fn drop(&mut self) {
+        self.shared.quota.release(self.quota.0, self.quota.1);
+        self.shared.incomplete.done(self.serial);
+    }
+}
+
+/// A sealed batch: no record comes in any more.
+pub(crate) struct ProducerBatch {
+    pub(crate) header: BatchHeader,
+    pub(crate) payload: Bytes,
+    pub(crate) attempts: u32,
+    /// Whether it may have reached the broker.
+    pub(crate) sent: bool,
+    /// `None` once it was completed early (it expired in flight): what is left holds its place in the sequence.
+    pub(crate) debt: Option<Debt>,
+    pub(crate) created: Instant,
+    pub(crate) serial: u64,
+}
+
+impl ProducerBatch {
+    pub(crate) fn len(&self) -> usize {
+        self.payload.len() + ottla_protocol::record::HEADER_LEN
+    }
+
+    pub(crate) fn has_sequence(&self) -> bool {
+        self.header.base_sequence >= 0
+    }
+
+    /// The bytes to send: header and records, nothing copied.
+    pub(crate) fn records(&mut self) -> Records {
+        let header = seal_header(&mut self.header, &self.payload);
+        [Bytes::copy_from_slice(&header), self.payload.clone()].into_iter().collect()
+    }
+
+    /// Compresses the records; what does not get smaller goes out as it is.
+    pub(crate) fn compress(&mut self, codec: Compression, level: Option<i32>, mut out: Vec<u8>) -> Result<(), Error> {
+        out.clear();
+        compression::compress(codec, level, &self.payload, &mut out)?;
+        if out.len() < self.payload.len() {
+            self.payload = Bytes::from(out);
+            self.header.attributes = Attributes::default().with_compression(codec);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn complete(&mut self, outcome: Result<i64, Error>, log_append_time: i64, exceptions: Vec<(u32, Error)>) {
+        if let Some(debt) = self.debt.take() {
+            let partition = debt.partition;
+            debt.complete(BatchResult { partition, outcome, log_append_time, exceptions });
+        }
+    }
+}
+
+/// A batch that is being compressed: its place in the partition's line is kept. Dropped unrun, it frees the place.
+pub(crate) struct CompressJob {
+    pub(crate) partition: Arc<Partition>,
+    pub(crate) batch: Option<ProducerBatch>,
+}
+
+impl CompressJob {
+    pub(crate) fn run(mut self, shared: &Shared) {
+        let Some(mut batch) = self.batch.take() else { return };
+        let settings = &shared.settings;
+        let serial = batch.serial;
+        let out = Vec::with_capacity(batch.payload.len() / 2);
+        let compressed = match batch.compress(settings.compression, settings.compression_level, out) {
+            Ok(()) => Some(batch),
+            Err(error) => {
+                batch.complete(
+                    Err(error.with_topic(self.partition.topic.as_str()).with_partition(self.partition.id)),
+                    -1,
+                    Vec::new(),
+                );
+                None
+            }
+        };
+        self.partition.compressed(serial, compressed);
+        shared.edge_ready(&self.partition);
+    }
+}
+
+impl Drop for CompressJob {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.partition.compressed(batch.serial, None);
+        }
+    }
+}
