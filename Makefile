@@ -48,7 +48,7 @@ bench: ## the benchmarks beside other clients on a live Apache Kafka (ARGS="--he
 	@bash tests/tools/setup.sh bench
 	@bash tests/bench/peers/build.sh
 	cargo build --profile bench --locked -p ottla-tests --bins
-	python3 tests/bench/run.py $(ARGS)
+	cargo run --profile bench --locked -p ottla-tests --bin bench -- $(ARGS)
 
 proof: ## what takes too long for `make test`: the ignored tests, in release mode
 	@$(MAKE) --no-print-directory setup

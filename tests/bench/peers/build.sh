@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Builds the other clients of the benchmarks under target/peers, which it prints.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+out=${CARGO_TARGET_DIR:-$PWD/target}/peers
+mkdir -p "$out/franz-go"
+bash tests/bench/peers/librdkafka/build.sh "$out/librdkafka"
+(cd tests/bench/peers/franz-go && go build -mod=readonly -o "$out/franz-go/bench_client" .)
+echo "$out"
