@@ -18,18 +18,14 @@ pub(crate) fn message(message: &Message) -> TokenStream {
 fn within(range: Versions, known: Versions) -> Option<TokenStream> {
     let low = Literal::i16_unsuffixed(range.low);
     let above = (range.low > known.low).then(|| quote! { version >= #low });
-    let below = match (range.high, known.high) {
+    let high = match (range.high, known.high) {
         (Some(high), Some(last)) if high >= last => None,
-        (Some(high), _) => {
-            let high = Literal::i16_unsuffixed(high);
-            Some(quote! { version <= #high })
-        }
-        (None, _) => None,
+        (high, _) => high.map(Literal::i16_unsuffixed),
     };
-    match (above, below) {
-        (None, None) => None,
-        (Some(test), None) | (None, Some(test)) => Some(test),
-        (Some(above), Some(below)) => Some(quote! { #above && #below }),
+    match (above, high) {
+        (above, None) => above,
+        (None, Some(high)) => Some(quote! { version <= #high }),
+        (Some(_), Some(high)) => Some(quote! { (#low..=#high).contains(&version) }),
     }
 }
 
