@@ -28,6 +28,9 @@ use crate::time::Instant;
 /// broker answers one request at a time, so that partition would wait behind it.
 const LEFT_OUT_WAIT: Duration = Duration::from_millis(20);
 
+/// How many errors wait for an application that does not ask.
+const MAX_ERRORS: usize = 1000;
+
 /// A partition in a request, as it was when that was sent.
 #[derive(Clone)]
 struct Asked {
@@ -84,6 +87,8 @@ pub struct Fetcher {
     /// Whether [`Self::poll`] would have something to do that no deadline tells.
     wake: bool,
     refresh: bool,
+    /// The snapshot that was there when metadata was asked for last.
+    refreshed: Option<u64>,
     rng: Rng,
 }
 
@@ -112,6 +117,7 @@ impl Fetcher {
             starving: false,
             wake: false,
             refresh: false,
+            refreshed: None,
             rng,
         }
     }
@@ -137,6 +143,8 @@ impl Fetcher {
             partition.position.invalidate();
         }
         self.subscription.partitions.clear();
+        self.ready.clear();
+        self.errors.clear();
         self.add(partitions);
     }
 
@@ -284,9 +292,11 @@ impl Fetcher {
                     Some(Entry::Error(error)) => break Some(Err(error)),
                     Some(Entry::Batch(batch)) => {
                         partition.buffered = partition.buffered.saturating_sub(batch.weight);
+                        partition.taken_to = batch.next_offset();
                         break Some(Ok(batch));
                     }
                     Some(Entry::Skipped { from, next_offset, leader_epoch }) => {
+                        partition.taken_to = next_offset;
                         if partition.position.offset().is_some_and(|position| position >= from && position < next_offset) {
                             partition.position.advance(next_offset, leader_epoch);
                         }
@@ -356,6 +366,7 @@ impl Fetcher {
             }
         }
         if std::mem::take(&mut self.refresh) {
+            self.refreshed = Some(cluster.version);
             commands.push(ConsumerCommand::RefreshMetadata);
         }
         deadline
@@ -385,18 +396,9 @@ impl Fetcher {
     fn rewind(&mut self, key: &TopicPartition) {
         let generation = self.subscription.next_generation();
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
-        let first = partition.entries.iter().find_map(|entry| match entry {
-            Entry::Batch(batch) => Some(batch.first_offset()),
-            Entry::Skipped { from, .. } => Some(*from),
-            Entry::Error(_) => None,
-        });
-        let undecoded = self.completed.iter().filter(|fetch| fetch.key == *key && fetch.generation == partition.generation);
-        let first = first.or_else(|| undecoded.map(|fetch| fetch.from).next());
         partition.restart(generation);
-        if let Some(offset) = first {
-            partition.fetch_offset = offset;
-            partition.fetch_epoch = -1;
-        }
+        partition.fetch_offset = partition.taken_to;
+        partition.fetch_epoch = -1;
         self.completed.retain(|fetch| fetch.key != *key);
     }
 
@@ -414,15 +416,11 @@ impl Fetcher {
         }
         let known = cluster.topic(&key.topic).zip(cluster.partition(&key.topic, key.partition));
         let Some((topic, info)) = known.filter(|(_, info)| cluster.brokers.contains_key(&info.leader)) else {
-            if now < partition.retry_at {
-                *deadline = (*deadline).min(partition.retry_at);
-                return;
-            }
             let error = unavailable(cluster, key);
-            self.trouble(now, key, error);
-            if let Some(partition) = self.subscription.partitions.get(key) {
-                *deadline = (*deadline).min(partition.retry_at);
-            }
+            let at_once = !error.is_retriable() && error.kind() == ErrorKind::Broker;
+            self.refresh |= partition.trouble.is_none_or(|(_, told)| told.is_none()) && self.refreshed != Some(cluster.version);
+            let report_at = self.report(now, key, error, at_once);
+            *deadline = (*deadline).min(report_at);
             return;
         };
         if now < partition.retry_at {
@@ -624,6 +622,11 @@ impl Fetcher {
             let by_id = (Text::default(), asked.topic_id, asked.key.partition);
             if let Some(partition) = data.remove(&by_name).or_else(|| data.remove(&by_id)) {
                 self.on_partition_data(now, asked, partition);
+            } else if self.subscription.current(&asked.key, asked.generation).is_some() {
+                let error = Error::new(ErrorKind::Protocol, "the broker's answer to Fetch lacks the partition")
+                    .with_topic(asked.key.topic.as_str())
+                    .with_partition(asked.key.partition);
+                self.trouble(now, &asked.key, error, false);
             }
         }
     }
@@ -814,39 +817,39 @@ impl Fetcher {
         let error = Error::kafka(code, format!("can't read from offset {}", asked.offset))
             .with_topic(asked.key.topic.as_str())
             .with_partition(asked.key.partition);
-        if code.is_retriable() && code != ErrorCode::CorruptMessage {
-            return self.trouble(now, &asked.key, error);
-        }
-        self.trouble(now, &asked.key, error.clone());
-        if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
-            // Told at once, and again with each attempt: nothing says that it will come right by itself.
-            if let Some((_, reported @ false)) = &mut partition.trouble {
-                *reported = true;
-                partition.entries.push_back(Entry::Error(error));
-            } else if !partition.ends_in_error() {
-                partition.entries.push_back(Entry::Error(error));
-            }
-        }
-        self.enqueue(&asked.key);
+        // Of others than these nothing says that they will come right by themselves.
+        let at_once = !code.is_retriable() || code == ErrorCode::CorruptMessage;
+        self.trouble(now, &asked.key, error, at_once);
     }
 
-    /// Something is in a partition's way that should come right by itself: asks for metadata, waits, and tells the application if
-    /// it lasts.
-    fn trouble(&mut self, now: Instant, key: &TopicPartition, error: Error) {
+    /// Something is in a partition's way: asks for metadata, waits, and tells the application, at once or if it lasts.
+    fn trouble(&mut self, now: Instant, key: &TopicPartition, error: Error, at_once: bool) {
         self.refresh = true;
         self.wake = true;
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
         partition.retry_at =
             now + backoff(partition.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
         partition.attempts = partition.attempts.saturating_add(1);
-        let (since, reported) = partition.trouble.get_or_insert((now, false));
-        let at_once = !error.is_retriable() && !matches!(error.kind(), ErrorKind::UnknownPartition);
-        if !*reported && error.kind() != ErrorKind::Broker && at_once
-            || !*reported && now.since(*since) >= self.settings.report_after
-        {
-            *reported = true;
+        self.report(now, key, error, at_once);
+    }
+
+    /// Tells the application of a partition's trouble when it is due, and again after each such while, so that an application that
+    /// waits is not left in silence. Returns when it is due next.
+    fn report(&mut self, now: Instant, key: &TopicPartition, error: Error, at_once: bool) -> Instant {
+        let every = self.settings.report_after;
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return Instant::FAR_FUTURE };
+        let (since, told) = partition.trouble.get_or_insert((now, None));
+        let due = if at_once && told.is_none() { now } else { told.unwrap_or(*since) + every };
+        if now < due {
+            return due;
+        }
+        *told = Some(now);
+        if error.kind() != ErrorKind::Closed && self.errors.len() < MAX_ERRORS {
             self.errors.push_back(error);
         }
+        // Whether it is still so is worth a question.
+        self.refresh = true;
+        now + every
     }
 
     fn on_broker_success(&mut self, broker: i32) {
@@ -869,7 +872,7 @@ impl Fetcher {
         // Told after a while, and again each such while, so that an application that waits is not left in silence.
         let from = broker.reported.unwrap_or(since);
         let due = now.since(from) >= self.settings.report_after || (!error.is_retriable() && broker.reported.is_none());
-        if due && error.kind() != ErrorKind::Closed {
+        if due && error.kind() != ErrorKind::Closed && self.errors.len() < MAX_ERRORS {
             broker.reported = Some(now);
             self.errors.push_back(error);
         }
@@ -976,7 +979,8 @@ impl Fetcher {
         for one in asked {
             if self.subscription.current(&one.key, one.generation).is_some() {
                 let error = error.clone().with_topic(one.key.topic.as_str()).with_partition(one.key.partition);
-                self.trouble(now, &one.key, error);
+                let at_once = !error.is_retriable();
+                self.trouble(now, &one.key, error, at_once);
             }
         }
     }

@@ -79,13 +79,15 @@ pub(super) struct Partition {
     pub(super) fetch_offset: i64,
     /// The leader's epoch of the record before it, -1 if unknown.
     pub(super) fetch_epoch: i32,
+    /// The offset behind what the application has taken: where the position stands once that is consumed.
+    pub(super) taken_to: i64,
     /// The leader's epoch up to which the log is known to be what was read.
     pub(super) validated_epoch: i32,
     pub(super) paused: bool,
     pub(super) retry_at: Instant,
     pub(super) attempts: u32,
-    /// Since when it does not go on, and whether the application knows.
-    pub(super) trouble: Option<(Instant, bool)>,
+    /// Since when it does not go on, and when the application was told last.
+    pub(super) trouble: Option<(Instant, Option<Instant>)>,
     pub(super) watermarks: Watermarks,
     pub(super) entries: VecDeque<Entry>,
     /// How many records were fetched and not taken.
@@ -108,6 +110,7 @@ impl Partition {
             fetching: false,
             fetch_offset: -1,
             fetch_epoch: -1,
+            taken_to: -1,
             validated_epoch: -1,
             paused: false,
             retry_at: Instant::default(),
@@ -156,6 +159,7 @@ impl Partition {
         self.position = Position::new(offset, leader_epoch);
         self.fetch_offset = offset;
         self.fetch_epoch = leader_epoch;
+        self.taken_to = offset;
         self.state = FetchState::Fetching;
     }
 
@@ -198,15 +202,10 @@ impl Partition {
                 *leader_epoch = epoch;
             }
             _ => {
-                let from = self.taken_to();
+                let from = self.taken_to;
                 self.entries.push_back(Entry::Skipped { from, next_offset: next, leader_epoch: epoch });
             }
         }
-    }
-
-    /// Where the position stands once all that was taken is consumed. With nothing buffered that is at least the position.
-    fn taken_to(&self) -> i64 {
-        self.position.offset().unwrap_or(-1)
     }
 
     /// Everything went well: a later failure begins anew.
