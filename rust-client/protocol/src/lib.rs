@@ -16,6 +16,8 @@ mod error_code;
 #[doc(hidden)]
 pub mod fields;
 pub mod frame;
+#[cfg(test)]
+mod message_tests;
 pub mod messages;
 mod primitives;
 pub mod record;
