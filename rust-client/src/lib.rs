@@ -1,1 +1,36 @@
 //! An Apache Kafka client in Rust.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), ottla::Error> {
+//! use ottla::{Client, Record};
+//!
+//! let client = Client::connect("localhost:9092").await?;
+//! let producer = client.producer()?;
+//! let delivery = producer.send(Record::to("orders").key("alice").value("1 book")).await?; // it is in a batch now
+//! let written = delivery.await?; // acknowledged
+//! println!("partition {} offset {}", written.partition, written.offset);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Futures are plain waiters: any executor may poll them, and each call has a blocking twin for callers that have none. IO runs on
+//! one thread for the process, started by the first client.
+
+mod admin;
+mod client;
+mod network;
+mod producer;
+mod runtime;
+
+pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
+pub use client::{Client, ClientBuilder};
+pub use network::{Connector, Stream};
+pub use ottla_core::completion::Written;
+pub use ottla_core::config::Config;
+pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
+pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
+pub use ottla_core::metrics::ProducerSnapshot;
+pub use ottla_core::producer::DeliveryReport;
+pub use ottla_core::random::Rng;
+pub use ottla_protocol::{ErrorCode, Text, Uuid};
+pub use producer::{Delivery, Producer, ProducerBuilder, Record, TopicProducer};

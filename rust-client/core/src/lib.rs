@@ -3,9 +3,9 @@
 //! No sockets, no clock, no randomness of its own and no runtime: `now` and the random source are passed in, commands come out.
 
 pub mod completion;
-pub mod consumer;
 pub mod config;
 pub mod connection;
+pub mod consumer;
 pub mod error;
 pub mod event_queue;
 pub mod metadata;

@@ -1,0 +1,297 @@
+//! Topics and the cluster: looked at, made, deleted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::metadata::BrokerInfo;
+use ottla_protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
+use ottla_protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
+use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
+use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic};
+use ottla_protocol::{ErrorCode, Request, Text, Uuid};
+
+use crate::client::ClientInner;
+use crate::network::Purpose;
+use crate::runtime::block_on;
+
+/// A topic to make.
+#[derive(Clone, Debug)]
+pub struct NewTopic {
+    name: String,
+    partitions: i32,
+    replication_factor: i16,
+    configs: BTreeMap<String, String>,
+}
+
+impl NewTopic {
+    /// A topic with the broker's default numbers of partitions and replicas.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), partitions: -1, replication_factor: -1, configs: BTreeMap::new() }
+    }
+
+    /// Sets the number of partitions.
+    #[must_use]
+    pub fn partitions(mut self, partitions: i32) -> Self {
+        self.partitions = partitions;
+        self
+    }
+
+    /// Sets the number of replicas of each partition.
+    #[must_use]
+    pub fn replication_factor(mut self, replicas: i16) -> Self {
+        self.replication_factor = replicas;
+        self
+    }
+
+    /// Sets a property of the topic, such as `retention.ms`.
+    #[must_use]
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.configs.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// A topic as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: Uuid,
+    /// Whether it is one of Kafka's own.
+    pub is_internal: bool,
+    /// Its partitions in order.
+    pub partitions: Vec<PartitionDescription>,
+}
+
+/// A partition as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionDescription {
+    /// The partition.
+    pub partition: i32,
+    /// Its leader's broker id, `None` if it has none.
+    pub leader: Option<i32>,
+    /// The leader's epoch.
+    pub leader_epoch: i32,
+    /// All replicas' broker ids.
+    pub replicas: Vec<i32>,
+    /// Those in sync.
+    pub isr: Vec<i32>,
+}
+
+/// The cluster as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterDescription {
+    /// The cluster's id.
+    pub cluster_id: String,
+    /// The controller's broker id.
+    pub controller: i32,
+    /// The brokers by id.
+    pub brokers: Vec<BrokerInfo>,
+}
+
+/// See the module's page. Each call is bounded by `default.api.timeout.ms`.
+#[derive(Clone)]
+pub struct Admin {
+    client: Arc<ClientInner>,
+}
+
+impl Admin {
+    pub(crate) fn new(client: Arc<ClientInner>) -> Self {
+        Self { client }
+    }
+
+    fn limit(&self) -> Duration {
+        self.client.settings.default_api_timeout
+    }
+
+    fn timeout_ms(&self) -> i32 {
+        i32::try_from(self.limit().as_millis()).unwrap_or(i32::MAX)
+    }
+
+    async fn ask<R: Request + Send + Sync + 'static>(&self, request: R, to_controller: bool) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let (client, limit) = (self.client.clone(), self.limit());
+        self.client
+            .run(async move {
+                let asked = async {
+                    let controller = client.cluster().controller;
+                    if to_controller && client.cluster().brokers.contains_key(&controller) {
+                        match client.call(controller, Purpose::Common, &request, limit).await {
+                            Err(error) if error.is_retriable() => {}
+                            answered => return answered,
+                        }
+                    }
+                    // A broker passes on to the controller what is the controller's (KIP-590).
+                    client.call_any(&request, limit).await
+                };
+                let late = |_| {
+                    let what = format!("no answer to {} within default.api.timeout.ms ({} ms)", R::KEY.name(), limit.as_millis());
+                    Err(Error::new(ErrorKind::Timeout, what).retriable())
+                };
+                tokio::time::timeout(limit, asked).await.unwrap_or_else(late)
+            })
+            .await
+    }
+
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// What the broker has against it, such as `TOPIC_ALREADY_EXISTS`.
+    pub async fn create_topic(&self, topic: NewTopic) -> Result<Uuid, Error> {
+        let tried = format!("while creating topic {}", topic.name);
+        let configs = topic.configs.into_iter().map(|(name, value)| CreatableTopicConfig {
+            name: Text::from(name),
+            value: Some(Text::from(value)),
+            ..CreatableTopicConfig::default()
+        });
+        let new = CreatableTopic {
+            name: Text::from(topic.name.as_str()),
+            num_partitions: topic.partitions,
+            replication_factor: topic.replication_factor,
+            configs: configs.collect(),
+            ..CreatableTopic::default()
+        };
+        let request = CreateTopicsRequest { topics: vec![new], timeout_ms: self.timeout_ms(), ..CreateTopicsRequest::default() };
+        let response = self.ask(request, true).await?;
+        let result = response.topics.into_iter().next().ok_or_else(|| incomplete("CreateTopics"))?;
+        check(result.error_code, result.error_message.as_ref(), &tried, &topic.name)?;
+        Ok(result.topic_id)
+    }
+
+    /// [`Admin::create_topic`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::create_topic`].
+    pub fn create_topic_blocking(&self, topic: NewTopic) -> Result<Uuid, Error> {
+        block_on(self.create_topic(topic))
+    }
+
+    /// Deletes a topic.
+    ///
+    /// # Errors
+    /// What the broker has against it, such as `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub async fn delete_topic(&self, name: &str) -> Result<(), Error> {
+        let text = Text::from(name);
+        let request = DeleteTopicsRequest {
+            topics: vec![DeleteTopicState { name: Some(text.clone()), ..DeleteTopicState::default() }],
+            topic_names: vec![text],
+            timeout_ms: self.timeout_ms(),
+            ..DeleteTopicsRequest::default()
+        };
+        let response = self.ask(request, true).await?;
+        let result = response.responses.into_iter().next().ok_or_else(|| incomplete("DeleteTopics"))?;
+        check(result.error_code, result.error_message.as_ref(), &format!("while deleting topic {name}"), name)
+    }
+
+    /// [`Admin::delete_topic`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::delete_topic`].
+    pub fn delete_topic_blocking(&self, name: &str) -> Result<(), Error> {
+        block_on(self.delete_topic(name))
+    }
+
+    async fn metadata(&self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, Error> {
+        let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..MetadataRequest::default() };
+        self.ask(request, false).await
+    }
+
+    /// The names of all topics, Kafka's own included, in order.
+    ///
+    /// # Errors
+    /// If no broker answered.
+    pub async fn list_topics(&self) -> Result<Vec<String>, Error> {
+        let response = self.metadata(None).await?;
+        let mut names: Vec<String> =
+            response.topics.into_iter().filter_map(|topic| topic.name.map(|name| name.to_string())).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// [`Admin::list_topics`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::list_topics`].
+    pub fn list_topics_blocking(&self) -> Result<Vec<String>, Error> {
+        block_on(self.list_topics())
+    }
+
+    /// A topic with its partitions, leaders and replicas.
+    ///
+    /// # Errors
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, or if no broker answered.
+    pub async fn describe_topic(&self, name: &str) -> Result<TopicDescription, Error> {
+        let topic = MetadataRequestTopic { name: Some(Text::from(name)), ..MetadataRequestTopic::default() };
+        let response = self.metadata(Some(vec![topic])).await?;
+        let topic = response.topics.into_iter().next().ok_or_else(|| incomplete("Metadata"))?;
+        check(topic.error_code, None, &format!("while describing topic {name}"), name)?;
+        Ok(description(topic))
+    }
+
+    /// [`Admin::describe_topic`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_topic`].
+    pub fn describe_topic_blocking(&self, name: &str) -> Result<TopicDescription, Error> {
+        block_on(self.describe_topic(name))
+    }
+
+    /// The cluster's id, controller and brokers.
+    ///
+    /// # Errors
+    /// If no broker answered.
+    pub async fn describe_cluster(&self) -> Result<ClusterDescription, Error> {
+        let response = self.ask(DescribeClusterRequest::default(), false).await?;
+        check(response.error_code, response.error_message.as_ref(), "while describing the cluster", "")?;
+        let brokers =
+            response.brokers.into_iter().map(|b| BrokerInfo { id: b.broker_id, host: b.host, port: b.port, rack: b.rack });
+        let mut brokers: Vec<BrokerInfo> = brokers.collect();
+        brokers.sort_by_key(|broker| broker.id);
+        Ok(ClusterDescription { cluster_id: response.cluster_id.to_string(), controller: response.controller_id, brokers })
+    }
+
+    /// [`Admin::describe_cluster`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_cluster`].
+    pub fn describe_cluster_blocking(&self) -> Result<ClusterDescription, Error> {
+        block_on(self.describe_cluster())
+    }
+}
+
+fn description(topic: MetadataResponseTopic) -> TopicDescription {
+    let mut partitions: Vec<PartitionDescription> = topic
+        .partitions
+        .into_iter()
+        .map(|p| PartitionDescription {
+            partition: p.partition_index,
+            leader: (p.leader_id >= 0).then_some(p.leader_id),
+            leader_epoch: p.leader_epoch,
+            replicas: p.replica_nodes,
+            isr: p.isr_nodes,
+        })
+        .collect();
+    partitions.sort_by_key(|p| p.partition);
+    let name = topic.name.map(|name| name.to_string()).unwrap_or_default();
+    TopicDescription { name, id: topic.topic_id, is_internal: topic.is_internal, partitions }
+}
+
+fn incomplete(api: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format!("the broker's answer to {api} leaves out what was asked for"))
+}
+
+fn check(code: i16, said: Option<&Text>, tried: &str, topic: &str) -> Result<(), Error> {
+    let code = ErrorCode::from_code(code);
+    if code == ErrorCode::None {
+        return Ok(());
+    }
+    let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
+    let error = Error::kafka(code, format!("{tried}{said}"));
+    Err(if topic.is_empty() { error } else { error.with_topic(topic) })
+}

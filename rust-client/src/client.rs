@@ -1,0 +1,435 @@
+//! A client: configuration, connections and metadata, shared by the producers, consumers and admins made from it.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use ottla_core::config::{AddressFamily, ClientConfig, Config};
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::metadata::{BrokerInfo, Cluster, MetadataSettings, MetadataUpdater};
+use ottla_core::random::Rng;
+use ottla_core::time::Clock;
+use ottla_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
+use ottla_protocol::{Request, Text};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use crate::admin::Admin;
+use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
+use crate::network::{ConnectionSettings, PoolSettings};
+use crate::producer::{Producer, ProducerBuilder};
+use crate::runtime::{RuntimeClock, block_on, seed, shared};
+
+/// A client of one cluster. Cloning it is cheap and shares everything; when the last clone, and the last of what was made from
+/// it, is dropped, its connections close.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) inner: Arc<ClientInner>,
+}
+
+/// What all parts of a client share.
+pub(crate) struct ClientInner {
+    pub(crate) config: Config,
+    pub(crate) settings: ClientConfig,
+    pub(crate) handle: Handle,
+    pub(crate) clock: Arc<RuntimeClock>,
+    pub(crate) connections: Connections,
+    pub(crate) client_id: Option<Text>,
+    cluster: ArcSwap<Cluster>,
+    updater: Mutex<MetadataUpdater>,
+    wake: Arc<Notify>,
+    news: watch::Sender<News>,
+    rng: Mutex<Rng>,
+}
+
+/// What the metadata task tells those who wait.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct News {
+    /// How many times metadata came.
+    pub(crate) version: u64,
+    /// Why the last attempt failed, if it did.
+    pub(crate) error: Option<Error>,
+}
+
+/// How a client is made when `bootstrap.servers` alone is not enough.
+#[derive(Default)]
+pub struct ClientBuilder {
+    config: Config,
+    handle: Option<Handle>,
+    connector: Option<Arc<dyn Connector>>,
+    seed: Option<u64>,
+}
+
+impl ClientBuilder {
+    /// Takes a configuration whole.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets one property.
+    ///
+    /// # Errors
+    /// If there is no such property (the nearest name is in the error) or the value is not allowed.
+    pub fn set(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        self.config.set(name, value)?;
+        Ok(self)
+    }
+
+    /// Runs the client's IO on this runtime instead of the process' own. It must have time and IO enabled.
+    #[must_use]
+    pub fn runtime(mut self, handle: Handle) -> Self {
+        self.handle = Some(handle);
+        self
+    }
+
+    /// Carries the client's bytes over something else than TCP.
+    #[must_use]
+    pub fn connector(mut self, connector: Arc<dyn Connector>) -> Self {
+        self.connector = Some(connector);
+        self
+    }
+
+    /// Seeds the client's randomness: jitter, partitions of records without a key.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Makes the client. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself or names no bootstrap server.
+    pub fn build(self) -> Result<Client, Error> {
+        let settings = self.config.client()?;
+        let handle = match self.handle {
+            Some(handle) => handle,
+            None => shared()?,
+        };
+        let clock = Arc::new(RuntimeClock::new(&handle));
+        let mut rng = Rng::from_seed(self.seed.unwrap_or_else(seed));
+        let family = match settings.address_family {
+            AddressFamily::V4 => crate::network::AddressFamily::V4,
+            AddressFamily::V6 => crate::network::AddressFamily::V6,
+            _ => crate::network::AddressFamily::Any,
+        };
+        let setup_timeout = settings.socket_connection_setup_timeout;
+        let connector = self.connector.unwrap_or_else(|| {
+            Arc::new(TcpConnector { family, nodelay: settings.tcp_nodelay, address_timeout: setup_timeout / 2 })
+        });
+        let client_id = Some(Text::from(settings.client_id.as_str()));
+        let pool = PoolSettings {
+            connection: ConnectionSettings {
+                client_id: client_id.clone(),
+                setup_timeout,
+                receive_max_bytes: settings.receive_message_max_bytes,
+            },
+            reconnect_backoff: settings.reconnect_backoff,
+            reconnect_backoff_max: settings.reconnect_backoff_max,
+        };
+        let age = settings.metadata_max_age;
+        let metadata = MetadataSettings {
+            refresh_interval: settings.topic_metadata_refresh_interval.map_or(age, |interval| interval.min(age)),
+            retry_backoff: settings.retry_backoff,
+            retry_backoff_max: settings.retry_backoff_max,
+            allow_auto_create: self.config.producer()?.allow_auto_create_topics,
+        };
+        let inner = Arc::new(ClientInner {
+            connections: Connections::new(connector, pool, clock.clone(), rng.fork()),
+            updater: Mutex::new(MetadataUpdater::new(metadata, rng.fork())),
+            config: self.config,
+            settings,
+            clock,
+            client_id,
+            cluster: ArcSwap::default(),
+            wake: Arc::new(Notify::new()),
+            news: watch::Sender::new(News::default()),
+            rng: Mutex::new(rng),
+            handle,
+        });
+        inner.handle.spawn(keep_metadata(Arc::downgrade(&inner), inner.wake.clone()));
+        Ok(Client { inner })
+    }
+
+    /// Makes the client and waits until the cluster has answered, `connect.timeout.ms` at the longest.
+    ///
+    /// # Errors
+    /// If the configuration is wrong, or no bootstrap server answered: with its address and the cause.
+    pub async fn connect(self) -> Result<Client, Error> {
+        let client = self.build()?;
+        client.inner.connected().await?;
+        Ok(client)
+    }
+}
+
+impl Client {
+    /// Connects to a cluster with the default configuration. `bootstrap_servers` is `host:port[,host:port...]`.
+    ///
+    /// # Errors
+    /// If no bootstrap server answered within `connect.timeout.ms` (10 s): with its address and the cause.
+    pub async fn connect(bootstrap_servers: &str) -> Result<Self, Error> {
+        Self::builder().set("bootstrap.servers", bootstrap_servers)?.connect().await
+    }
+
+    /// [`Client::connect`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn connect_blocking(bootstrap_servers: &str) -> Result<Self, Error> {
+        block_on(Self::connect(bootstrap_servers))
+    }
+
+    /// Connects with a configuration.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn with_config(config: Config) -> Result<Self, Error> {
+        Self::builder().config(config).connect().await
+    }
+
+    /// A client with more choices.
+    #[must_use]
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder::default()
+    }
+
+    /// A producer with this client's configuration.
+    ///
+    /// # Errors
+    /// If the configuration of producers contradicts itself.
+    pub fn producer(&self) -> Result<Producer, Error> {
+        self.producer_builder().build()
+    }
+
+    /// A producer with more choices.
+    #[must_use]
+    pub fn producer_builder(&self) -> ProducerBuilder {
+        ProducerBuilder::new(self.inner.clone())
+    }
+
+    /// Topics and the cluster: looked at and changed.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(self.inner.clone())
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The brokers that are known now.
+    #[must_use]
+    pub fn brokers(&self) -> Vec<BrokerInfo> {
+        self.inner.cluster().brokers.values().cloned().collect()
+    }
+
+    /// Closes the connections. What was made from this client fails from now on; close producers and consumers first.
+    pub fn close(&self) {
+        self.inner.connections.close();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientInner {
+    /// The newest metadata, without a lock.
+    pub(crate) fn cluster(&self) -> Arc<Cluster> {
+        self.cluster.load_full()
+    }
+
+    /// Asks for a topic's metadata from now on.
+    pub(crate) fn follow(&self, topic: &Text) {
+        if lock(&self.updater).follow(topic) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// What is known of leaders is stale.
+    pub(crate) fn refresh(&self) {
+        lock(&self.updater).refresh();
+        self.wake.notify_one();
+    }
+
+    /// Changes whenever metadata came or could not be had.
+    pub(crate) fn news(&self) -> watch::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// A source of randomness of its own for a part of the client.
+    pub(crate) fn fork_rng(&self) -> Rng {
+        lock(&self.rng).fork()
+    }
+
+    /// Runs `work` on the IO runtime and waits for it from wherever the caller is. The work goes on if the waiter is dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.handle.spawn(work).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::new(ErrorKind::Closed, "the IO runtime ended").with_source(error)),
+        }
+    }
+
+    /// Waits on the IO runtime, for callers that may be on any executor.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        // Fails only when the runtime is gone; then there is nothing to wait for.
+        let _ = self.handle.spawn(async move { tokio::time::sleep(duration).await }).await;
+    }
+
+    async fn connected(self: &Arc<Self>) -> Result<(), Error> {
+        let mut news = self.news();
+        let limit = self.settings.connect_timeout;
+        let inner = self.clone();
+        self.run(async move {
+            let wait = async {
+                loop {
+                    let seen = news.borrow_and_update().clone();
+                    match seen.error {
+                        _ if seen.version > 0 => return Ok(()),
+                        // It will not get better by waiting.
+                        Some(error) if error.kind() == ErrorKind::Protocol || !error.is_retriable() => return Err(error),
+                        _ => {}
+                    }
+                    if news.changed().await.is_err() {
+                        return Err(Error::new(ErrorKind::Closed, "the client was closed"));
+                    }
+                }
+            };
+            match tokio::time::timeout(limit, wait).await {
+                Ok(result) => result,
+                Err(_) => {
+                    let cause = inner.news.borrow().error.clone();
+                    let names: Vec<String> = inner.bootstrap().iter().map(|b| format!("{}:{}", b.host, b.port)).collect();
+                    let what = format!(
+                        "no bootstrap server of {} answered within connect.timeout.ms ({} ms)",
+                        names.join(", "),
+                        limit.as_millis()
+                    );
+                    let error = Error::new(ErrorKind::AllBrokersDown, what);
+                    Err(match cause {
+                        Some(cause) => error.with_source(cause),
+                        None => error,
+                    })
+                }
+            }
+        })
+        .await
+    }
+
+    fn bootstrap(&self) -> Vec<BrokerInfo> {
+        let servers = self.settings.bootstrap_servers.iter().zip(1..);
+        servers
+            .map(|(server, n)| BrokerInfo {
+                id: -n,
+                host: Text::from(server.host.as_str()),
+                port: i32::from(server.port),
+                rack: None,
+            })
+            .collect()
+    }
+
+    /// Brokers to ask something that any can answer: known ones from a random one on, then the bootstrap servers.
+    fn candidates(&self) -> Vec<BrokerInfo> {
+        let mut known: Vec<BrokerInfo> = self.cluster().brokers.values().cloned().collect();
+        if !known.is_empty() {
+            let first = lock(&self.rng).below(known.len() as u64);
+            known.rotate_left(usize::try_from(first).unwrap_or(0));
+        }
+        known.extend(self.bootstrap());
+        known
+    }
+
+    /// The connection to a broker of the cluster. Runs on the IO runtime.
+    pub(crate) async fn connection(&self, broker: i32, purpose: Purpose) -> Result<Arc<Connection>, Error> {
+        let cluster = self.cluster();
+        let Some(info) = cluster.brokers.get(&broker) else {
+            return Err(Error::new(ErrorKind::Transport, format!("broker {broker} is not in the cluster's metadata")).retriable());
+        };
+        self.connections.get(info, purpose).await
+    }
+
+    /// Asks one broker. Runs on the IO runtime.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        broker: i32,
+        purpose: Purpose,
+        request: &R,
+        timeout: Duration,
+    ) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let connection = self.connection(broker, purpose).await?;
+        Ok(connection.call(request, None, timeout, self.client_id.as_ref()).await?.0)
+    }
+
+    /// Asks any broker, one after another until one answers. Runs on the IO runtime.
+    pub(crate) async fn call_any<R: Request>(&self, request: &R, timeout: Duration) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let mut last = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
+        for broker in self.candidates() {
+            let asked = async {
+                let connection = self.connections.get(&broker, Purpose::Common).await?;
+                connection.call(request, None, timeout, self.client_id.as_ref()).await
+            };
+            match asked.await {
+                Ok((response, _)) => return Ok(response),
+                Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Asks for metadata when it is time, until the client is gone.
+async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
+    loop {
+        let Some(inner) = client.upgrade() else { return };
+        let now = inner.clock.now();
+        let request = lock(&inner.updater).poll(now);
+        if let Some(request) = request {
+            let timeout = inner.settings.socket_timeout;
+            let answer: Result<MetadataResponse, Error> = inner.call_any::<MetadataRequest>(&request, timeout).await;
+            let now = inner.clock.now();
+            match answer {
+                Ok(response) => {
+                    let cluster = lock(&inner.updater).on_response(now, response);
+                    let version = cluster.version;
+                    inner.cluster.store(cluster);
+                    inner.news.send_replace(News { version, error: None });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no metadata");
+                    lock(&inner.updater).on_failure(now);
+                    inner.news.send_modify(|news| news.error = Some(error));
+                }
+            }
+        }
+        let until = inner.clock.to_tokio(lock(&inner.updater).deadline());
+        drop(inner);
+        tokio::select! {
+            biased;
+            () = wake.notified() => {}
+            () = tokio::time::sleep_until(until) => {}
+        }
+    }
+}
+
+impl Drop for ClientInner {
+    fn drop(&mut self) {
+        self.connections.close();
+        // The metadata task finds the client gone.
+        self.wake.notify_one();
+    }
+}

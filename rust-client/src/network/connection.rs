@@ -1,0 +1,441 @@
+//! One connection: a task that reads, a task that writes, and between them what is awaited.
+
+use std::io::IoSlice;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use ottla_core::connection::{BrokerApis, ConnectionState, Received, not_kafka};
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::time::{Clock, Instant};
+use ottla_protocol::frame::{encode_request, next_frame};
+use ottla_protocol::{ApiKey, Decode, Reader, Request, Text};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::transport::{Connector, Stream};
+use crate::runtime::RuntimeClock;
+
+/// Called once with the answer's body (`None` where the broker sends none), or with why there is none.
+pub(crate) type Reply = Box<dyn FnOnce(Result<Option<Reader>, Error>) + Send>;
+
+struct Outgoing {
+    frame: Vec<Bytes>,
+    correlation_id: i32,
+    api_key: ApiKey,
+    version: i16,
+    timeout: Duration,
+    answered: bool,
+    reply: Reply,
+}
+
+/// Where a connection is to go, and what bounds it.
+pub(crate) struct Target {
+    pub(crate) id: i32,
+    pub(crate) host: Text,
+    pub(crate) port: u16,
+}
+
+impl Target {
+    pub(crate) fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}
+
+#[derive(Clone)]
+pub(crate) struct ConnectionSettings {
+    pub(crate) client_id: Option<Text>,
+    pub(crate) setup_timeout: Duration,
+    pub(crate) receive_max_bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    Opening,
+    Ready,
+    Closed(Error),
+}
+
+/// A connection's handle. Dropping the last one closes it.
+pub(crate) struct Connection {
+    outgoing: mpsc::UnboundedSender<Outgoing>,
+    shared: Arc<Shared>,
+    state: watch::Receiver<State>,
+    next_id: AtomicI32,
+}
+
+struct Shared {
+    target: Target,
+    clock: Arc<RuntimeClock>,
+    apis: OnceLock<BrokerApis>,
+    state: watch::Sender<State>,
+    awaited: Mutex<Option<ConnectionState<Reply>>>,
+    /// The oldest deadline may have changed.
+    changed: Notify,
+    /// The writer is to end.
+    closing: Notify,
+}
+
+impl Shared {
+    fn awaited(&self) -> MutexGuard<'_, Option<ConnectionState<Reply>>> {
+        self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, error: Error) -> Error {
+        error.with_broker(self.target.id, self.target.address())
+    }
+
+    /// Ends the connection: what is awaited fails, in order.
+    fn close(&self, error: &Error) {
+        let error = self.place(error.clone());
+        self.state.send_replace(State::Closed(error.clone()));
+        self.closing.notify_one();
+        let awaited = self.awaited().as_mut().map(ConnectionState::take_awaited);
+        for reply in awaited.into_iter().flatten() {
+            reply(Err(error.clone()));
+        }
+    }
+}
+
+impl Connection {
+    /// Opens a connection in the background. Must be called within the runtime.
+    pub(crate) fn open(
+        target: Target,
+        connector: Arc<dyn Connector>,
+        settings: ConnectionSettings,
+        clock: Arc<RuntimeClock>,
+    ) -> Self {
+        let (outgoing, incoming) = mpsc::unbounded_channel();
+        let (state, seen) = watch::channel(State::Opening);
+        let shared = Arc::new(Shared {
+            target,
+            clock,
+            apis: OnceLock::new(),
+            state,
+            awaited: Mutex::new(None),
+            changed: Notify::new(),
+            closing: Notify::new(),
+        });
+        tokio::spawn(run(shared.clone(), connector, settings, incoming));
+        Self { outgoing, shared, state: seen, next_id: AtomicI32::new(1) }
+    }
+
+    /// Why it is closed, if it is.
+    pub(crate) fn closed(&self) -> Option<Error> {
+        match &*self.state.borrow() {
+            State::Closed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the handshake was ever done.
+    pub(crate) fn was_ready(&self) -> bool {
+        self.shared.apis.get().is_some()
+    }
+
+    /// Waits until requests may be sent.
+    pub(crate) async fn ready(&self) -> Result<&BrokerApis, Error> {
+        let mut state = self.state.clone();
+        loop {
+            if let Some(error) = self.closed() {
+                return Err(error);
+            }
+            if let Some(apis) = self.shared.apis.get() {
+                return Ok(apis);
+            }
+            if state.changed().await.is_err() {
+                return Err(self.gone());
+            }
+        }
+    }
+
+    /// Waits until the connection is closed.
+    pub(crate) async fn wait_closed(&self) -> Error {
+        let mut state = self.state.clone();
+        loop {
+            if let Some(error) = self.closed() {
+                return error;
+            }
+            if state.changed().await.is_err() {
+                return self.gone();
+            }
+        }
+    }
+
+    fn gone(&self) -> Error {
+        self.shared.place(Error::new(ErrorKind::Transport, "the connection was closed").retriable())
+    }
+
+    /// Sends a request; `reply` is called once, from the IO runtime or at once.
+    pub(crate) fn send<R: Request>(
+        &self,
+        request: &R,
+        at_most: Option<i16>,
+        timeout: Duration,
+        answered: bool,
+        client_id: Option<&Text>,
+        reply: impl FnOnce(Result<Option<(R::Response, i16)>, Error>) + Send + 'static,
+    ) where
+        R::Response: 'static,
+    {
+        let Some(apis) = self.shared.apis.get() else {
+            let error = self.closed().unwrap_or_else(|| self.gone());
+            return reply(Err(error));
+        };
+        let correlation_id = self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
+        let encoded = apis
+            .version_of::<R>(at_most)
+            .and_then(|version| Ok((version, encode_request(version, correlation_id, client_id, request)?)));
+        let (version, frame) = match encoded {
+            Ok(encoded) => encoded,
+            Err(error) => return reply(Err(self.shared.place(error))),
+        };
+        let shared = self.shared.clone();
+        let decode = move |answer: Result<Option<Reader>, Error>| {
+            let decoded = answer.and_then(|reader| match reader {
+                Some(mut reader) => match R::Response::decode(&mut reader, version) {
+                    Ok(response) => Ok(Some((response, version))),
+                    Err(error) => {
+                        let what = format!("the broker's answer to {} version {version} is malformed", R::KEY.name());
+                        Err(shared.place(Error::new(ErrorKind::Protocol, what).with_source(error)))
+                    }
+                },
+                None => Ok(None),
+            });
+            reply(decoded);
+        };
+        let outgoing = Outgoing { frame, correlation_id, api_key: R::KEY, version, timeout, answered, reply: Box::new(decode) };
+        if let Err(mpsc::error::SendError(outgoing)) = self.outgoing.send(outgoing) {
+            (outgoing.reply)(Err(self.closed().unwrap_or_else(|| self.gone())));
+        }
+    }
+
+    /// Sends a request and waits for its answer and the version that both are in.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        request: &R,
+        at_most: Option<i16>,
+        timeout: Duration,
+        client_id: Option<&Text>,
+    ) -> Result<(R::Response, i16), Error>
+    where
+        R::Response: Send + 'static,
+    {
+        self.ready().await?;
+        let (answer, answered) = oneshot::channel();
+        self.send(request, at_most, timeout, true, client_id, move |response| {
+            // Nobody waits any more: the answer is of no use.
+            let _ = answer.send(response);
+        });
+        match answered.await {
+            Ok(Ok(Some(answer))) => Ok(answer),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(None)) | Err(_) => Err(self.gone()),
+        }
+    }
+}
+
+async fn run(
+    shared: Arc<Shared>,
+    connector: Arc<dyn Connector>,
+    settings: ConnectionSettings,
+    incoming: mpsc::UnboundedReceiver<Outgoing>,
+) {
+    let deadline = shared.clock.now() + settings.setup_timeout;
+    let opening = connector.connect(&shared.target.host, shared.target.port);
+    let opened = match tokio::time::timeout_at(shared.clock.to_tokio(deadline), opening).await {
+        Ok(opened) => opened,
+        Err(_) => {
+            let what =
+                format!("no connection within socket.connection.setup.timeout.ms ({} ms)", settings.setup_timeout.as_millis());
+            Err(Error::new(ErrorKind::Transport, what).retriable())
+        }
+    };
+    let started = opened.and_then(|stream| {
+        let (state, hello) = ConnectionState::start(settings.client_id.clone(), deadline)?;
+        Ok((stream, state, hello))
+    });
+    let (stream, state, hello) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            tracing::warn!(broker = %shared.target.address(), %error, "no connection");
+            return shared.close(&error);
+        }
+    };
+    let mut state = state;
+    let mut stream = stream;
+    let mut received = BytesMut::with_capacity(64 * 1024);
+    let hands = shake_hands(&mut stream, &mut received, &mut state, hello, settings.receive_max_bytes);
+    let apis = match tokio::time::timeout_at(shared.clock.to_tokio(deadline), hands).await {
+        Ok(Ok(apis)) => apis,
+        failed => {
+            let error = failed.map_or_else(|_| state.overdue(), |shaken| shaken.err().unwrap_or_else(|| state.overdue()));
+            tracing::warn!(broker = %shared.target.address(), %error, "no handshake");
+            return shared.close(&error);
+        }
+    };
+    *shared.awaited() = Some(state);
+    // Set once: nobody else sets it.
+    let _ = shared.apis.set(apis);
+    shared.state.send_replace(State::Ready);
+    let (reading, writing) = tokio::io::split(stream);
+    let writer = tokio::spawn(write(shared.clone(), writing, incoming));
+    let error = read(&shared, reading, received, settings.receive_max_bytes, &writer).await;
+    tracing::debug!(broker = %shared.target.address(), %error, "connection closed");
+    shared.close(&error);
+}
+
+async fn shake_hands(
+    stream: &mut Box<dyn Stream>,
+    received: &mut BytesMut,
+    state: &mut ConnectionState<Reply>,
+    hello: Vec<Bytes>,
+    max: usize,
+) -> Result<BrokerApis, Error> {
+    write_all(stream, hello).await.map_err(broken)?;
+    loop {
+        if let Some(frame) = take_frame(received, max)? {
+            match state.on_frame(frame)? {
+                Received::Ready(apis) => return Ok(apis),
+                Received::Again(hello) => write_all(stream, hello).await.map_err(broken)?,
+                Received::Answer(..) => {}
+            }
+        } else if stream.read_buf(received).await.map_err(broken)? == 0 {
+            let what =
+                "the peer closed the connection before it answered ApiVersions: is this a Kafka listener (and not a TLS one)?";
+            return Err(Error::new(ErrorKind::Transport, what).retriable());
+        }
+    }
+}
+
+/// The next whole frame of what was received. A size beyond all bounds is a peer that speaks something else.
+fn take_frame(received: &mut BytesMut, max: usize) -> Result<Option<Bytes>, Error> {
+    let first = received.first_chunk::<4>().copied().unwrap_or_default();
+    next_frame(received, max).map_err(|error| not_kafka(&first, error))
+}
+
+fn broken(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Transport, "the connection broke").with_source(error).retriable()
+}
+
+/// Reads frames until the connection ends; answers why.
+async fn read(
+    shared: &Arc<Shared>,
+    mut stream: ReadHalf<Box<dyn Stream>>,
+    mut received: BytesMut,
+    max: usize,
+    writer: &tokio::task::JoinHandle<()>,
+) -> Error {
+    loop {
+        match take_frame(&mut received, max) {
+            Ok(Some(frame)) => match on_frame(shared, frame) {
+                Ok(()) => continue,
+                Err(error) => return error,
+            },
+            Ok(None) => {}
+            Err(error) => return error,
+        }
+        // Doubled with what has arrived, never by what a size claims.
+        received.reserve(received.len().clamp(64 * 1024, 8 * 1024 * 1024));
+        let deadline = shared.awaited().as_ref().map_or(Instant::FAR_FUTURE, ConnectionState::deadline);
+        tokio::select! {
+            biased;
+            read = stream.read_buf(&mut received) => match read {
+                Ok(0) => return Error::new(ErrorKind::Transport, "the broker closed the connection").retriable(),
+                Ok(_) => {}
+                Err(error) => return broken(error),
+            },
+            () = shared.changed.notified() => {
+                if writer.is_finished() {
+                    return Error::new(ErrorKind::Transport, "the connection broke while writing").retriable();
+                }
+            }
+            () = tokio::time::sleep_until(shared.clock.to_tokio(deadline)), if deadline != Instant::FAR_FUTURE => {
+                let state = shared.awaited();
+                if let Some(state) = state.as_ref().filter(|state| state.deadline() <= shared.clock.now()) {
+                    return state.overdue();
+                }
+            }
+        }
+    }
+}
+
+fn on_frame(shared: &Arc<Shared>, frame: Bytes) -> Result<(), Error> {
+    let received = match shared.awaited().as_mut() {
+        Some(state) => state.on_frame(frame)?,
+        None => return Ok(()),
+    };
+    // The reply is called outside the lock.
+    if let Received::Answer(reply, reader) = received {
+        reply(Ok(Some(reader)));
+    }
+    Ok(())
+}
+
+async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut incoming: mpsc::UnboundedReceiver<Outgoing>) {
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = shared.closing.notified() => None,
+            next = incoming.recv() => next,
+        };
+        let Some(Outgoing { frame, correlation_id, api_key, version, timeout, answered, reply }) = next else { break };
+        let unanswered = if answered {
+            let deadline = shared.clock.now() + timeout;
+            if let Some(state) = shared.awaited().as_mut() {
+                state.sent(correlation_id, api_key, version, deadline, timeout, reply);
+            }
+            shared.changed.notify_one();
+            None
+        } else {
+            Some(reply)
+        };
+        let written = tokio::select! {
+            biased;
+            () = shared.closing.notified() => break,
+            written = write_all(&mut stream, frame) => written,
+        };
+        if let Some(reply) = unanswered {
+            reply(match &written {
+                Ok(()) => Ok(None),
+                Err(error) => Err(shared.place(broken(std::io::Error::from(error.kind())))),
+            });
+        }
+        if written.is_err() {
+            break;
+        }
+    }
+    // The reader, which may wait for ever on an idle peer, learns that nobody writes any more.
+    let _ = stream.shutdown().await;
+    incoming.close();
+    let error = shared.place(Error::new(ErrorKind::Transport, "the connection was closed").retriable());
+    while let Some(outgoing) = incoming.recv().await {
+        (outgoing.reply)(Err(error.clone()));
+    }
+    shared.changed.notify_one();
+}
+
+/// Writes all ranges with as few calls as the socket allows, and without copying them.
+async fn write_all<S: AsyncWrite + Unpin>(stream: &mut S, mut frame: Vec<Bytes>) -> std::io::Result<()> {
+    let mut first = 0;
+    loop {
+        while frame.get(first).is_some_and(Bytes::is_empty) {
+            first += 1;
+        }
+        let Some(rest) = frame.get(first..).filter(|rest| !rest.is_empty()) else { return stream.flush().await };
+        let slices: Vec<IoSlice<'_>> = rest.iter().take(64).map(|range| IoSlice::new(range)).collect();
+        let mut written = stream.write_vectored(&slices).await?;
+        if written == 0 {
+            return Err(std::io::ErrorKind::WriteZero.into());
+        }
+        for range in frame.iter_mut().skip(first) {
+            let step = written.min(range.len());
+            range.advance(step);
+            written -= step;
+            if written == 0 {
+                break;
+            }
+        }
+    }
+}

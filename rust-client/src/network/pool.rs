@@ -1,0 +1,121 @@
+//! All connections of a client: one for each broker and purpose, none before it is needed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::metadata::{BrokerInfo, backoff};
+use ottla_core::random::Rng;
+use ottla_core::time::{Clock, Instant};
+
+use super::connection::{Connection, ConnectionSettings, Target};
+use super::transport::Connector;
+use crate::runtime::RuntimeClock;
+
+/// What a connection is for. A broker answers one request of a connection at a time, so a long poll has one of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// All but what follows: shared by all of a client.
+    Common,
+    /// Produce requests: shared by the client's producers.
+    Produce,
+    /// The Fetch requests of one consumer.
+    Fetch(u64),
+}
+
+struct Slot {
+    connection: Option<Arc<Connection>>,
+    address: (String, u16),
+    failures: u32,
+    not_before: Instant,
+}
+
+pub(crate) struct PoolSettings {
+    pub(crate) connection: ConnectionSettings,
+    pub(crate) reconnect_backoff: Duration,
+    pub(crate) reconnect_backoff_max: Duration,
+}
+
+struct Inner {
+    slots: BTreeMap<(i32, Purpose), Slot>,
+    rng: Rng,
+    closed: bool,
+}
+
+pub(crate) struct Connections {
+    inner: Mutex<Inner>,
+    connector: Arc<dyn Connector>,
+    settings: PoolSettings,
+    clock: Arc<RuntimeClock>,
+}
+
+impl Connections {
+    pub(crate) fn new(connector: Arc<dyn Connector>, settings: PoolSettings, clock: Arc<RuntimeClock>, rng: Rng) -> Self {
+        Self { inner: Mutex::new(Inner { slots: BTreeMap::new(), rng, closed: false }), connector, settings, clock }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection to a broker, opened if need be, after the backoff if the last one failed. It may not be ready yet. Must be
+    /// called within the runtime.
+    pub(crate) async fn get(&self, broker: &BrokerInfo, purpose: Purpose) -> Result<Arc<Connection>, Error> {
+        let port = u16::try_from(broker.port)
+            .map_err(|_| Error::new(ErrorKind::Protocol, format!("broker {} has the port {}", broker.id, broker.port)))?;
+        let address = (broker.host.to_string(), port);
+        loop {
+            let not_before = {
+                let mut inner = self.inner();
+                if inner.closed {
+                    return Err(Error::new(ErrorKind::Closed, "the client is closed"));
+                }
+                let now = self.clock.now();
+                let Inner { slots, rng, .. } = &mut *inner;
+                let slot = slots.entry((broker.id, purpose)).or_insert_with(|| Slot {
+                    connection: None,
+                    address: address.clone(),
+                    failures: 0,
+                    not_before: Instant::default(),
+                });
+                if slot.address != address {
+                    // The broker moved: what was learned of the old address does not hold.
+                    *slot = Slot { connection: None, address: address.clone(), failures: 0, not_before: Instant::default() };
+                }
+                match &slot.connection {
+                    Some(connection) if connection.closed().is_none() => return Ok(connection.clone()),
+                    Some(connection) => {
+                        slot.failures = if connection.was_ready() { 0 } else { slot.failures.saturating_add(1) };
+                        let (first, max) = (self.settings.reconnect_backoff, self.settings.reconnect_backoff_max);
+                        slot.not_before = now + backoff(slot.failures, first, max, rng);
+                        slot.connection = None;
+                    }
+                    None => {}
+                }
+                if slot.not_before <= now {
+                    let target = Target { id: broker.id, host: broker.host.clone(), port };
+                    let connection =
+                        Connection::open(target, self.connector.clone(), self.settings.connection.clone(), self.clock.clone());
+                    let connection = Arc::new(connection);
+                    slot.connection = Some(connection.clone());
+                    return Ok(connection);
+                }
+                slot.not_before
+            };
+            tokio::time::sleep_until(self.clock.to_tokio(not_before)).await;
+        }
+    }
+
+    /// Lets go of all connections of a purpose.
+    pub(crate) fn release(&self, purpose: Purpose) {
+        self.inner().slots.retain(|(_, of), _| *of != purpose);
+    }
+
+    /// Closes all connections and opens no more.
+    pub(crate) fn close(&self) {
+        let mut inner = self.inner();
+        inner.closed = true;
+        inner.slots.clear();
+    }
+}
