@@ -49,8 +49,8 @@ pub(super) const PROPERTIES: &[Property] = &[
     Property::new("compression.codec", Producer, Enum(CODECS), "none", High,
         "How batches are compressed. inherit is none.").aliases(&["compression.type"]).topic().acts(),
     Property::new("compression.level", Producer, int(-1, 12), "-1", Medium,
-        "How hard to compress: gzip 0 to 9, lz4 0 to 12, zstd 1 to 12; what is above a codec's own range means its greatest. \
-         -1: the codec's default.").topic().acts(),
+        "How hard to compress: gzip 0 to 9, zstd 1 to 12; more than a codec knows means its hardest. snappy and lz4 have one way \
+         here, whatever the level. -1: the codec's default.").topic().acts(),
     Property::new("partitioner", Producer, Enum(PARTITIONERS), "consistent_random", High,
         "How a record's key becomes its partition: consistent is CRC-32, murmur2 Java's hash, fnv1a Sarama's. With _random \
          records without a key go anywhere, several together (KIP-480); without it a missing key counts as an empty one. \
