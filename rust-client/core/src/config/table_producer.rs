@@ -56,7 +56,8 @@ pub(super) const PROPERTIES: &[Property] = &[
          records without a key go anywhere, several together (KIP-480); without it a missing key counts as an empty one. \
          random: anywhere. Java's partitioner is murmur2_random.").rust("murmur2_random").topic().acts(),
     Property::new("sticky.partitioning.linger.ms", Producer, int(0, 900_000), "10", Low,
-        "How long records without a key go to one partition at most before another is chosen. 0: each goes to a random one.")
+        "0: each record without a key goes to a random partition. Else such records go to one partition until its batch is full or \
+         on its way, and then to another (KIP-480); how long that takes is up to linger.ms and batch.size, not to this number.")
         .acts(),
 
     Property::new("transactional.id", Producer, Text, "", High,
