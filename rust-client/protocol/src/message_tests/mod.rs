@@ -6,6 +6,7 @@
 mod derive;
 mod errors;
 mod frames;
+mod golden;
 mod java;
 mod kafka_protocol_crate;
 mod round_trip;
@@ -16,6 +17,7 @@ use crate::arbitrary::Random;
 use crate::{Decode, Encode, EncodeError, Reader, Records, Writer};
 
 /// The seed of this run: that in the environment, or another one each time. It is printed, and shown when a test fails.
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a test's seed may come from outside; it is printed")]
 fn seed() -> u64 {
     let seed = match std::env::var("OTTLA_TEST_SEED") {
         Ok(seed) => seed.parse().expect("OTTLA_TEST_SEED is a number"),
