@@ -24,7 +24,7 @@ mod runtime;
 
 pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
 pub use client::{Client, ClientBuilder};
-pub use network::{Connector, Stream};
+pub use network::{Connecting, Connector, Stream};
 pub use ottla_core::completion::Written;
 pub use ottla_core::config::Config;
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};

@@ -8,4 +8,4 @@ pub(crate) use connection::Connection;
 pub(crate) use connection::ConnectionSettings;
 pub(crate) use pool::{Connections, PoolSettings, Purpose};
 pub(crate) use transport::{AddressFamily, TcpConnector};
-pub use transport::{Connector, Stream};
+pub use transport::{Connecting, Connector, Stream};

@@ -15,14 +15,13 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
+/// A stream that is being opened.
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Error>> + Send + 'a>>;
+
 /// Opens a stream to a host and port.
 pub trait Connector: Send + Sync + 'static {
     /// Opens a stream; the caller bounds the time it may take.
-    fn connect<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Error>> + Send + 'a>>;
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a>;
 }
 
 /// `broker.address.family`.
@@ -75,11 +74,7 @@ impl TcpConnector {
 }
 
 impl Connector for TcpConnector {
-    fn connect<'a>(
-        &'a self,
-        host: &'a str,
-        port: u16,
-    ) -> Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, Error>> + Send + 'a>> {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(self.open(host, port))
     }
 }

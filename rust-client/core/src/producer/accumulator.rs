@@ -180,6 +180,7 @@ struct OpenBatch {
     debt: Debt,
 }
 
+#[allow(clippy::large_enum_variant, reason = "nearly all are Ready; a box would cost an allocation for each batch")]
 enum Sealed {
     Ready(ProducerBatch),
     Compressing(u64),
@@ -201,6 +202,7 @@ pub(crate) struct Partition {
 }
 
 /// What the sender finds in a partition.
+#[allow(clippy::large_enum_variant, reason = "it is moved once, from the queue to the sender")]
 pub(crate) enum Taken {
     Batch(ProducerBatch),
     /// Nothing that is due; an edge tells when there is.
