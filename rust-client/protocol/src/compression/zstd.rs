@@ -25,7 +25,7 @@
 //! (ruzstd has one), and no C compiler, which keeps cross builds a matter of `rustup target add`. Its frames are read by the C
 //! library's users as any other's.
 
-use structured_zstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use structured_zstd::decoding::{BlockDecodingStrategy, ContentChecksum, FrameDecoder};
 use structured_zstd::encoding::{CompressionLevel, FrameCompressor};
 
 use crate::DecodeError;
@@ -52,6 +52,7 @@ pub(super) fn compress(level: Option<i32>, input: &[u8], out: &mut Vec<u8>) {
 pub(super) fn decompress(input: &[u8], limit: usize, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     let start = out.len();
     let mut decoder = FrameDecoder::new();
+    decoder.set_content_checksum(ContentChecksum::Verify);
     let mut rest = input;
     // Frames may be joined. A stream has at least one.
     loop {

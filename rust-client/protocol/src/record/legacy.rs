@@ -3,6 +3,9 @@
 //! A compressed message (a wrapper) holds a message set. Of magic 0 the inner messages carry their own offsets; of magic 1 theirs
 //! count from the first, and the wrapper carries the last one's.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::Bytes;
 
 use super::builder::BatchBuilder;
