@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use crate::admin::Admin;
+use crate::consumer::Consumer;
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
 use crate::producer::{Producer, ProducerBuilder};
@@ -208,6 +209,14 @@ impl Client {
     #[must_use]
     pub fn producer_builder(&self) -> ProducerBuilder {
         ProducerBuilder::new(self.inner.clone())
+    }
+
+    /// A consumer with this client's configuration, without a group: assign partitions to it.
+    ///
+    /// # Errors
+    /// If the configuration of consumers contradicts itself.
+    pub fn consumer(&self) -> Result<Consumer, Error> {
+        Consumer::new(self.inner.clone())
     }
 
     /// Topics and the cluster: looked at and changed.

@@ -18,19 +18,24 @@
 
 mod admin;
 mod client;
+mod consumer;
 mod network;
+mod offsets;
 mod producer;
 mod runtime;
 
 pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
 pub use client::{Client, ClientBuilder};
+pub use consumer::Consumer;
 pub use network::{Connecting, Connector, Stream};
 pub use ottla_core::completion::Written;
 pub use ottla_core::config::Config;
+pub use ottla_core::consumer::{BatchCursor, FetchedBatch, FetchedRecords, Position, StartAt, TopicPartition, Watermarks};
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
 pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
 pub use ottla_core::metrics::ProducerSnapshot;
 pub use ottla_core::producer::DeliveryReport;
 pub use ottla_core::random::Rng;
+pub use ottla_protocol::record::{HeadersView, RecordHeader, RecordView};
 pub use ottla_protocol::{ErrorCode, Text, Uuid};
 pub use producer::{Delivery, Producer, ProducerBuilder, Record, TopicProducer};

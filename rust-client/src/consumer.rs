@@ -1,0 +1,444 @@
+//! The public consumer, and the task that carries out what the fetcher decides.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ottla_core::config::{AutoOffsetReset, ConsumerConfig};
+use ottla_core::consumer::{
+    CompletedFetch, ConsumerCommand, ConsumerSettings, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher, IsolationLevel,
+    LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
+};
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::time::{Clock, Instant};
+use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse};
+use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
+use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use crate::client::ClientInner;
+use crate::network::Purpose;
+use crate::offsets::{OffsetAndTimestamp, list_offsets};
+use crate::runtime::block_on;
+
+/// What the application and the driver share.
+struct Shared {
+    state: Mutex<State>,
+    /// Wakes the driver.
+    wake: Arc<Notify>,
+}
+
+struct State {
+    fetcher: Fetcher,
+    wakers: Vec<Waker>,
+    closed: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes something for the application, and wakes the driver if that gives it something to do.
+    fn change<T>(&self, change: impl FnOnce(&mut Fetcher) -> T) -> T {
+        let mut state = self.state();
+        let result = change(&mut state.fetcher);
+        self.rouse(state);
+        result
+    }
+
+    /// Wakes whom a change concerns.
+    fn rouse(&self, mut state: MutexGuard<'_, State>) {
+        let driver = state.fetcher.take_wake();
+        let wakers = if state.fetcher.is_ready() || state.closed { std::mem::take(&mut state.wakers) } else { Vec::new() };
+        drop(state);
+        if driver {
+            self.wake.notify_one();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Result<Option<FetchedBatch>, Error>> {
+        let mut state = self.state();
+        if state.closed {
+            return Poll::Ready(Ok(None));
+        }
+        let taken = state.fetcher.take();
+        if taken.is_none() && !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        if state.fetcher.take_wake() {
+            self.wake.notify_one();
+        }
+        match taken {
+            Some(taken) => Poll::Ready(taken.map(Some)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Reads partitions that it is assigned to, without a group.
+///
+/// Records come a batch at a time ([`Consumer::next`]) as they lie in the log. A batch counts as consumed, and its partition's
+/// position moves behind it, when the next one is asked for; or record by record with [`FetchedBatch::into_cursor`]. What goes
+/// wrong with a partition comes as an error of one call, after which the consumer goes on with the others.
+pub struct Consumer {
+    shared: Arc<Shared>,
+    client: Arc<ClientInner>,
+    config: ConsumerConfig,
+    isolation: IsolationLevel,
+    /// Dropped with the consumer: the driver ends.
+    _stop: watch::Sender<()>,
+}
+
+impl Consumer {
+    pub(crate) fn new(client: Arc<ClientInner>) -> Result<Self, Error> {
+        let config = client.config.consumer()?;
+        let settings = settings(&config);
+        let isolation = settings.isolation;
+        let mut rng = client.fork_rng();
+        let id = rng.next_u64();
+        let fetcher = Fetcher::new(settings, rng);
+        let wake = Arc::new(Notify::new());
+        let waker = wake.clone();
+        fetcher.quota().set_notify(Arc::new(move || waker.notify_one()));
+        let shared = Arc::new(Shared { state: Mutex::new(State { fetcher, wakers: Vec::new(), closed: false }), wake });
+        let (stop, stopped) = watch::channel(());
+        let driver = Driver {
+            client: client.clone(),
+            shared: shared.clone(),
+            purpose: Purpose::Fetch(id),
+            timeout: config.socket_timeout,
+            fetch_timeout: config.socket_timeout.saturating_add(config.fetch_wait_max),
+            tasks: JoinSet::new(),
+        };
+        client.handle.spawn(driver.run(stopped));
+        Ok(Self { shared, client, config, isolation, _stop: stop })
+    }
+
+    /// Replaces the assignment: (topic, partition, where to start). Batches that were taken before hand out no more records.
+    pub fn assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) {
+        let partitions: Vec<(TopicPartition, StartAt)> =
+            partitions.into_iter().map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at)).collect();
+        for (key, _) in &partitions {
+            self.client.follow(&key.topic);
+        }
+        self.shared.change(|fetcher| fetcher.assign(partitions));
+    }
+
+    /// Goes on elsewhere in a partition. Batches of it that were taken before hand out no more records.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] if the partition is not assigned.
+    pub fn seek(&self, topic: &str, partition: i32, at: StartAt) -> Result<(), Error> {
+        let key = TopicPartition::new(topic, partition);
+        self.shared.change(|fetcher| fetcher.seek(&key, at))
+    }
+
+    /// Hands out no records of a partition until it is resumed. Its position stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] if the partition is not assigned.
+    pub fn pause(&self, topic: &str, partition: i32) -> Result<(), Error> {
+        let key = TopicPartition::new(topic, partition);
+        self.shared.change(|fetcher| fetcher.pause(&key))
+    }
+
+    /// Ends [`Consumer::pause`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] if the partition is not assigned.
+    pub fn resume(&self, topic: &str, partition: i32) -> Result<(), Error> {
+        let key = TopicPartition::new(topic, partition);
+        self.shared.change(|fetcher| fetcher.resume(&key))
+    }
+
+    /// The assigned partitions.
+    #[must_use]
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.shared.state().fetcher.assignment().cloned().collect()
+    }
+
+    /// The assigned partitions that are paused.
+    #[must_use]
+    pub fn paused(&self) -> Vec<TopicPartition> {
+        self.shared.state().fetcher.paused().cloned().collect()
+    }
+
+    /// The offset of the next record to consume. `None` if the partition is not assigned, or as long as its first offset is being
+    /// looked up.
+    #[must_use]
+    pub fn position(&self, topic: &str, partition: i32) -> Option<i64> {
+        let key = TopicPartition::new(topic, partition);
+        self.shared.state().fetcher.position(&key)?.offset()
+    }
+
+    /// The next batch of records; waits until there is one. What was taken before counts as consumed. `None` once the consumer is
+    /// closed. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// What is wrong with a partition, or with a broker for some time. The consumer goes on: call again.
+    pub async fn next(&self) -> Result<Option<FetchedBatch>, Error> {
+        std::future::poll_fn(|context| self.shared.poll_next(context)).await
+    }
+
+    /// [`Consumer::next`], but `None` as well if nothing came within `limit`.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub async fn next_timeout(&self, limit: Duration) -> Result<Option<FetchedBatch>, Error> {
+        let mut next = pin!(self.next());
+        let mut late = None;
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(next) = next.as_mut().poll(context) {
+                return Poll::Ready(next);
+            }
+            let late = late.get_or_insert_with(|| Box::pin(self.client.sleep(limit)));
+            late.as_mut().poll(context).map(|()| Ok(None))
+        })
+        .await
+    }
+
+    /// [`Consumer::next_timeout`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub fn next_blocking(&self, limit: Duration) -> Result<Option<FetchedBatch>, Error> {
+        block_on(self.next_timeout(limit))
+    }
+
+    /// The next batch if one is there.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub fn try_next(&self) -> Result<Option<FetchedBatch>, Error> {
+        match self.shared.poll_next(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(next) => next,
+            Poll::Pending => Ok(None),
+        }
+    }
+
+    /// What an assigned partition's log holds, as the last fetch told.
+    #[must_use]
+    pub fn cached_watermarks(&self, topic: &str, partition: i32) -> Option<Watermarks> {
+        self.shared.state().fetcher.watermarks(&TopicPartition::new(topic, partition))
+    }
+
+    /// Asks for a partition's first offset and for its end: the high watermark, under read_committed the last stable offset.
+    ///
+    /// # Errors
+    /// If the leader could not be asked within `default.api.timeout.ms`, or the partition does not exist.
+    pub async fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+        let key = TopicPartition::new(topic, partition);
+        let first = self.query(vec![(key.clone(), EARLIEST_TIMESTAMP)]).await?;
+        let end = self.query(vec![(key, LATEST_TIMESTAMP)]).await?;
+        let offset =
+            |found: &[(TopicPartition, Option<OffsetAndTimestamp>)]| found.first().and_then(|(_, at)| *at).map(|at| at.offset);
+        offset(&first)
+            .zip(offset(&end))
+            .ok_or_else(|| Error::new(ErrorKind::Protocol, "the broker did not tell the partition's first offset and its end"))
+    }
+
+    /// [`Consumer::watermarks`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Consumer::watermarks`].
+    pub fn watermarks_blocking(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+        block_on(self.watermarks(topic, partition))
+    }
+
+    /// Asks for the first records with a timestamp (ms since the epoch) or a later one; `None` where there is no such record.
+    ///
+    /// # Errors
+    /// If a leader could not be asked within `default.api.timeout.ms`, or a partition does not exist.
+    pub async fn offsets_for_times<T: AsRef<str>>(
+        &self,
+        times: impl IntoIterator<Item = (T, i32, i64)>,
+    ) -> Result<Vec<(TopicPartition, Option<OffsetAndTimestamp>)>, Error> {
+        let times = times.into_iter();
+        // Below zero are the special values, which have calls of their own.
+        self.query(times.map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at.max(0))).collect())
+            .await
+    }
+
+    /// [`Consumer::offsets_for_times`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Consumer::offsets_for_times`].
+    pub fn offsets_for_times_blocking<T: AsRef<str>>(
+        &self,
+        times: impl IntoIterator<Item = (T, i32, i64)>,
+    ) -> Result<Vec<(TopicPartition, Option<OffsetAndTimestamp>)>, Error> {
+        block_on(self.offsets_for_times(times))
+    }
+
+    async fn query(&self, times: Vec<(TopicPartition, i64)>) -> Result<Vec<(TopicPartition, Option<OffsetAndTimestamp>)>, Error> {
+        let client = self.client.clone();
+        self.client.run(list_offsets(client, self.isolation, times, self.config.default_api_timeout)).await
+    }
+
+    /// Ends consuming: the batch taken last counts as consumed, waiters get `None`, fetches under way are given up. Batches that
+    /// the application holds stay readable.
+    pub fn close(&self) {
+        let mut state = self.shared.state();
+        state.fetcher.consume_taken();
+        state.closed = true;
+        self.shared.rouse(state);
+        // The driver sees it when it is woken.
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl futures_core::Stream for Consumer {
+    type Item = Result<FetchedBatch, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.shared.poll_next(context).map(Result::transpose)
+    }
+}
+
+fn settings(config: &ConsumerConfig) -> ConsumerSettings {
+    use ottla_core::config::IsolationLevel as Configured;
+    ConsumerSettings {
+        fetch_min_bytes: config.fetch_min_bytes,
+        fetch_wait_max: config.fetch_wait_max,
+        fetch_max_bytes: config.fetch_max_bytes,
+        max_partition_fetch_bytes: config.max_partition_fetch_bytes,
+        queued_max_bytes: config.queued_max_bytes,
+        check_crcs: config.check_crcs,
+        isolation: match config.isolation_level {
+            Configured::ReadUncommitted => IsolationLevel::ReadUncommitted,
+            Configured::ReadCommitted => IsolationLevel::ReadCommitted,
+        },
+        reset: match config.auto_offset_reset {
+            AutoOffsetReset::Earliest => ResetPolicy::Earliest,
+            AutoOffsetReset::Latest => ResetPolicy::Latest,
+            AutoOffsetReset::None => ResetPolicy::None,
+        },
+        retry_backoff: config.retry_backoff,
+        retry_backoff_max: config.retry_backoff_max,
+        inflate_limit: config.inflate_max_bytes,
+        ..ConsumerSettings::default()
+    }
+}
+
+/// The answer to a command.
+enum Answer {
+    Fetch(u64, Result<FetchResponse, Error>),
+    ListOffsets(u64, Result<ListOffsetsResponse, Error>),
+    OffsetForLeaderEpoch(u64, Result<OffsetForLeaderEpochResponse, Error>),
+}
+
+/// Owns the fetcher's IO: one task on the IO runtime, and a task for each request under way.
+struct Driver {
+    client: Arc<ClientInner>,
+    shared: Arc<Shared>,
+    purpose: Purpose,
+    timeout: Duration,
+    fetch_timeout: Duration,
+    tasks: JoinSet<Answer>,
+}
+
+impl Driver {
+    async fn run(mut self, mut stopped: watch::Receiver<()>) {
+        let mut news = self.client.news();
+        let mut commands = Vec::new();
+        loop {
+            let Some((deadline, completed)) = self.step(&mut commands) else { break };
+            // Out with the next requests first, so that the brokers work while this thread decodes.
+            for command in commands.drain(..) {
+                self.carry_out(command);
+            }
+            if let Some(completed) = completed {
+                let (decoded, now) = (completed.decode(), self.client.clock.now());
+                self.shared.change(|fetcher| fetcher.on_decoded(now, decoded));
+                while let Some(answer) = self.tasks.try_join_next() {
+                    self.take_in(answer.ok());
+                }
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let until = self.client.clock.to_tokio(deadline);
+            tokio::select! {
+                biased;
+                _ = stopped.changed() => break,
+                Some(answer) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(answer.ok()),
+                () = self.shared.wake.notified() => {}
+                changed = news.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+        self.client.connections.release(self.purpose);
+    }
+
+    /// What to ask for, when to come back at the latest, and what there is to decode. `None` once the consumer is closed.
+    fn step(&self, commands: &mut Vec<ConsumerCommand>) -> Option<(Instant, Option<CompletedFetch>)> {
+        let mut state = self.shared.state();
+        if state.closed {
+            return None;
+        }
+        let deadline = state.fetcher.poll(self.client.clock.now(), &self.client.cluster(), commands);
+        state.fetcher.take_wake();
+        let completed = state.fetcher.next_completed();
+        self.shared.rouse(state);
+        Some((deadline, completed))
+    }
+
+    fn take_in(&self, answer: Option<Answer>) {
+        let now = self.client.clock.now();
+        self.shared.change(|fetcher| match answer {
+            Some(Answer::Fetch(token, answer)) => fetcher.on_fetch(now, token, answer),
+            Some(Answer::ListOffsets(token, answer)) => fetcher.on_list_offsets(now, token, answer),
+            Some(Answer::OffsetForLeaderEpoch(token, answer)) => fetcher.on_offset_for_leader_epoch(now, token, answer),
+            // The task panicked, or the runtime ends.
+            None => {}
+        });
+    }
+
+    fn carry_out(&mut self, command: ConsumerCommand) {
+        let client = self.client.clone();
+        let (timeout, purpose) = (self.timeout, self.purpose);
+        match command {
+            ConsumerCommand::Fetch { token, broker, request, max_version } => {
+                let timeout = self.fetch_timeout;
+                self.tasks.spawn(async move {
+                    Answer::Fetch(token, fetch(&client, broker, purpose, request, max_version, timeout).await)
+                });
+            }
+            ConsumerCommand::ListOffsets { token, broker, request } => {
+                self.tasks.spawn(async move {
+                    Answer::ListOffsets(token, client.call(broker, Purpose::Common, &request, timeout).await)
+                });
+            }
+            ConsumerCommand::OffsetForLeaderEpoch { token, broker, request } => {
+                self.tasks.spawn(async move {
+                    Answer::OffsetForLeaderEpoch(token, client.call(broker, Purpose::Common, &request, timeout).await)
+                });
+            }
+            ConsumerCommand::RefreshMetadata => self.client.refresh(),
+        }
+    }
+}
+
+async fn fetch(
+    client: &ClientInner,
+    broker: i32,
+    purpose: Purpose,
+    mut request: FetchRequest,
+    max_version: Option<i16>,
+    timeout: Duration,
+) -> Result<FetchResponse, Error> {
+    let connection = client.connection(broker, purpose).await?;
+    let version = connection.ready().await?.version_of::<FetchRequest>(max_version)?;
+    fit_fetch_request(&mut request, version);
+    Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
+}
