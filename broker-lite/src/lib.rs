@@ -1,1 +1,71 @@
 //! broker-lite: a lightweight Apache Kafka broker for development and tests.
+//!
+//! It is there within a millisecond, keeps everything in memory, and any Kafka client may talk to it. In production, talk to Apache
+//! Kafka.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let broker = ottla_broker::Broker::builder().topic("orders", 4).start()?;
+//! println!("{}", broker.bootstrap_servers());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Broker::start`] is the same for async callers, and [`Broker::start_blocking`] the shortest form for all others. The broker runs
+//! on a thread and a runtime of its own, unless [`BrokerBuilder::runtime`] gives it one, and ends when it is dropped. Any number of
+//! them may run in a process; each picks a free port.
+//!
+//! # What is served
+//!
+//! It answers as Apache Kafka 4.3 does, with its error codes and, where a response has room for one, its texts.
+//!
+//! | API | versions | |
+//! |---|---|---|
+//! | Produce | 3–13 | all acks, idempotence, every codec (batches are stored as they come), CreateTime and LogAppendTime |
+//! | Fetch | 4–18 | long polls that end by events, min and max bytes, incremental sessions, leader epochs |
+//! | ListOffsets | 1–11 | earliest, latest, by timestamp, max timestamp |
+//! | Metadata | 0–13 | names and ids, auto-creation |
+//! | ApiVersions | 0–4 | with the fallback for newer clients |
+//! | CreateTopics | 2–7 | manual assignments, configs, validate only |
+//! | DeleteTopics | 1–6 | |
+//! | DeleteRecords | 0–2 | |
+//! | InitProducerId | 0–5 | idempotent producers |
+//! | OffsetForLeaderEpoch | 2–4 | |
+//! | DescribeConfigs | 1–4 | topics and the broker |
+//! | DescribeCluster | 0–2 | |
+//! | DescribeTopicPartitions | 0 | |
+//! | FindCoordinator, JoinGroup | 0–6, 0–9 | answered with COORDINATOR_NOT_AVAILABLE |
+//!
+//! # What is not served
+//!
+//! - Groups and transactions: there is no coordinator yet.
+//! - TLS, SASL, ACLs, quotas, delegation tokens; share groups, streams groups; changes of configs or partitions at run time.
+//! - Replication: one broker, a replica for each partition.
+//! - Compaction: `cleanup.policy=compact` is kept and demands keys, but nothing is compacted. `compression.type` other than
+//!   `producer` is refused, since batches stay as they came.
+//! - Records inside a compressed batch are not looked at, except for a search by timestamp and for the keys of a compacted topic. A
+//!   batch whose header is right and whose records are not is stored, where Apache Kafka answers INVALID_RECORD.
+//! - Files: when the broker ends, all is gone.
+//!
+//! A request that is not served is named in the log (`tracing`, level WARN), and its connection is closed.
+
+mod broker;
+mod clock;
+mod cluster;
+mod config;
+mod dispatch;
+mod error;
+mod fetch_session;
+mod handlers;
+mod log;
+mod partition;
+mod purgatory;
+mod random;
+mod server;
+mod storage;
+mod topic_name;
+
+pub use broker::{Broker, BrokerBuilder};
+pub use clock::Clock;
+pub use config::ConfigError;
+pub use error::Error;

@@ -1,0 +1,63 @@
+//! Why a broker does not start, or does not do what it was told.
+
+use std::{fmt, io};
+
+use ottla_protocol::ErrorCode;
+
+use crate::config::ConfigError;
+
+/// What went wrong in a call to the library.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The listener's address can't be used.
+    Bind {
+        /// The address as it was given.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The broker's thread or runtime can't be started.
+    Runtime(io::Error),
+    /// A property is unknown, or has an impossible value.
+    Config(ConfigError),
+    /// The advertised address is no `HOST:PORT`.
+    Advertised(String),
+    /// A topic can't be created, or isn't there.
+    Topic {
+        /// The topic's name.
+        name: String,
+        /// What a client would be answered.
+        code: ErrorCode,
+        /// The same in words.
+        message: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { address, source } => write!(f, "can't listen on {address}: {source}"),
+            Self::Runtime(source) => write!(f, "the broker's thread can't be started: {source}"),
+            Self::Config(source) => fmt::Display::fmt(source, f),
+            Self::Advertised(address) => write!(f, "the advertised address {address:?} is not HOST:PORT"),
+            Self::Topic { name, code, message } => write!(f, "topic {name}: {message} ({})", code.name()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind { source, .. } | Self::Runtime(source) => Some(source),
+            Self::Config(source) => Some(source),
+            Self::Advertised(_) | Self::Topic { .. } => None,
+        }
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}

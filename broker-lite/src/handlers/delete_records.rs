@@ -1,0 +1,50 @@
+//! DeleteRecords, versions 0 to 2.
+
+use ottla_protocol::ErrorCode;
+use ottla_protocol::messages::delete_records::{
+    DeleteRecordsPartitionResult, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopicResult,
+};
+
+use crate::dispatch::RequestContext;
+
+/// Stands for the high watermark.
+const UP_TO_HIGH_WATERMARK: i64 = -1;
+
+pub(crate) fn handle(context: &RequestContext<'_>, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let topics = request.topics.into_iter().map(|topic| DeleteRecordsTopicResult {
+        partitions: topic
+            .partitions
+            .iter()
+            .map(|partition| {
+                let deleted = delete(context, &topic.name, partition.partition_index, partition.offset);
+                DeleteRecordsPartitionResult {
+                    partition_index: partition.partition_index,
+                    low_watermark: deleted.unwrap_or(-1),
+                    error_code: deleted.err().unwrap_or(ErrorCode::None).code(),
+                    ..Default::default()
+                }
+            })
+            .collect(),
+        name: topic.name,
+        ..Default::default()
+    });
+    DeleteRecordsResponse { topics: topics.collect(), ..Default::default() }
+}
+
+/// Answers the new start of the log.
+fn delete(context: &RequestContext<'_>, topic: &str, partition: i32, offset: i64) -> Result<i64, ErrorCode> {
+    let topic = context.cluster.topic(topic)?;
+    let partition = topic.partition(partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    if !topic.config.delete {
+        return Err(ErrorCode::PolicyViolation);
+    }
+    let mut partition = partition.lock();
+    partition.check_epoch(-1)?;
+    let end = partition.log.log_end_offset();
+    let offset = if offset == UP_TO_HIGH_WATERMARK { end } else { offset };
+    if offset < 0 || offset > end {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    partition.log.delete_records_before(offset);
+    Ok(partition.log.log_start_offset())
+}

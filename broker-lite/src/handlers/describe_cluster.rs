@@ -1,0 +1,39 @@
+//! DescribeCluster, versions 0 to 2.
+
+use ottla_protocol::messages::describe_cluster::{DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse};
+use ottla_protocol::{ErrorCode, Text};
+
+use super::{CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED_FOR};
+use crate::cluster::NODE_ID;
+use crate::dispatch::RequestContext;
+
+/// The brokers' listeners.
+const BROKERS: i8 = 1;
+/// The controllers' listeners.
+const CONTROLLERS: i8 = 2;
+
+pub(crate) fn handle(context: &RequestContext<'_>, request: DescribeClusterRequest) -> DescribeClusterResponse {
+    if request.endpoint_type != BROKERS {
+        let error = if request.endpoint_type == CONTROLLERS {
+            ErrorCode::MismatchedEndpointType
+        } else {
+            ErrorCode::UnsupportedEndpointType
+        };
+        return DescribeClusterResponse {
+            error_code: error.code(),
+            error_message: Some(Text::from_static(error.message())),
+            ..Default::default()
+        };
+    }
+    let (host, port) = context.endpoint();
+    let broker = DescribeClusterBroker { broker_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() };
+    let operations =
+        if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
+    DescribeClusterResponse {
+        cluster_id: Text::from(context.cluster.id.to_string()),
+        controller_id: NODE_ID,
+        brokers: vec![broker],
+        cluster_authorized_operations: operations,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,35 @@
+//! Ids that must differ, not be secret.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ottla_protocol::Uuid;
+
+/// SplitMix64 from a seed that the standard library draws for its hash maps.
+#[derive(Debug)]
+pub(crate) struct Random(AtomicU64);
+
+impl Random {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(RandomState::new().build_hasher().finish()))
+    }
+
+    pub(crate) fn next(&self) -> u64 {
+        let state = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A version 4 UUID that does not begin with a dash in Kafka's notation, since that confuses command lines.
+    pub(crate) fn uuid(&self) -> Uuid {
+        loop {
+            let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
+            let version_4 = bits & !(0xf000 << 64) & !(0xc000 << 48) | (0x4000 << 64) | (0x8000 << 48);
+            let id = Uuid(version_4.to_be_bytes());
+            if !id.to_string().starts_with('-') {
+                return id;
+            }
+        }
+    }
+}
