@@ -201,6 +201,7 @@ fn take_bytes<'a>(rest: &mut &'a [u8], what: &'static str) -> Result<Option<&'a 
 }
 
 /// CRC-32 of zlib, a nibble at a time: old logs are no hot path.
+#[allow(clippy::indexing_slicing, reason = "the table is filled when this is compiled")]
 pub(super) fn crc32(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 16] = {
         let mut table = [0_u32; 16];

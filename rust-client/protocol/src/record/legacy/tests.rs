@@ -26,7 +26,10 @@ fn wrapper(offset: i64, magic: i8, flags: u8, timestamp: i64, codec: Compression
     message(offset, magic, codec.id() as u8 | flags, timestamp, None, Some(&value))
 }
 
-fn read_all(set: Vec<u8>, limit: usize) -> Result<Vec<(i64, i64, Option<Vec<u8>>)>, DecodeError> {
+/// Offset, timestamp, value.
+type Read = (i64, i64, Option<Vec<u8>>);
+
+fn read_all(set: Vec<u8>, limit: usize) -> Result<Vec<Read>, DecodeError> {
     let mut all = Vec::new();
     for batch in split_batches(&Bytes::from(set)) {
         let decoded = batch?.decode(true, limit, Vec::new())?;
