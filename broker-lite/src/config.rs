@@ -240,7 +240,10 @@ mod tests {
         let text = |name, value| topic(&[(name, value)]).unwrap_err().to_string();
         assert_eq!(text("no.such", "1"), "Unknown topic config name: no.such");
         assert_eq!(text("retention.ms", "soon"), "Invalid value soon for configuration retention.ms: Not a number of type LONG");
-        assert_eq!(text("max.message.bytes", "-1"), "Invalid value -1 for configuration max.message.bytes: Value must be at least 0");
+        assert_eq!(
+            text("max.message.bytes", "-1"),
+            "Invalid value -1 for configuration max.message.bytes: Value must be at least 0"
+        );
         assert!(text("cleanup.policy", "shred").contains("must be one of"));
         assert!(text("compression.type", "zstd").contains("compression.type"));
     }

@@ -123,13 +123,11 @@ pub(crate) async fn dispatch(cluster: &Cluster, local: SocketAddr, request: Byte
             handle(&context, api, header.correlation_id, reader).await
         }
         // A client that is newer than the broker starts over with what this tells it (KIP-511).
-        Some(_) if api == ApiKey::ApiVersions => {
-            finish::<<ottla_protocol::messages::ApiVersionsRequest as Request>::Response>(
-                0,
-                header.correlation_id,
-                handlers::api_versions::unsupported_version().into(),
-            )
-        }
+        Some(_) if api == ApiKey::ApiVersions => finish::<<ottla_protocol::messages::ApiVersionsRequest as Request>::Response>(
+            0,
+            header.correlation_id,
+            handlers::api_versions::unsupported_version().into(),
+        ),
         Some((_, min, max)) => {
             Answer::Close(format!("{api} (API key {}) version {version} is not served, {min} to {max} are", api.code()))
         }

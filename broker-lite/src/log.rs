@@ -156,7 +156,9 @@ impl Log {
         match error {
             SequenceError::InvalidEpoch { current } => Refusal::new(
                 ErrorCode::InvalidProducerEpoch,
-                format!("Epoch of producer {id} in partition {topic}-{partition} is {epoch}, which is smaller than the last seen epoch {current}"),
+                format!(
+                    "Epoch of producer {id} in partition {topic}-{partition} is {epoch}, which is smaller than the last seen epoch {current}"
+                ),
             ),
             SequenceError::OutOfOrder { last } => Refusal::new(
                 ErrorCode::OutOfOrderSequenceNumber,
@@ -198,8 +200,8 @@ impl Log {
         for segment in self.segments.range(first.min(self.segments.len())..) {
             for batch in segment.find_offset(offset)..segment.batch_count() {
                 let Some(size) = segment.batch_size(batch) else { break };
-                let fits = read.size + size <= max_bytes;
-                if !fits && !(at_least_one && read.size == 0) {
+                let must = at_least_one && read.size == 0;
+                if read.size + size > max_bytes && !must {
                     return Ok(read);
                 }
                 read.records.push(segment.read(batch)?);

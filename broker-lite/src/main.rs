@@ -58,7 +58,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Failure> {
             Long("auto-create") => builder.auto_create(parser.value()?.parse()?),
             Long("config") => {
                 let property = parser.value()?.string()?;
-                let (name, value) = property.split_once('=').ok_or_else(|| format!("--config {property}: NAME=VALUE is wanted"))?;
+                let (name, value) =
+                    property.split_once('=').ok_or_else(|| format!("--config {property}: NAME=VALUE is wanted"))?;
                 builder.config(name, value)?
             }
             Long("ready-json") => {

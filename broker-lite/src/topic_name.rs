@@ -51,7 +51,8 @@ mod tests {
         assert_eq!(check("."), Err("Topic name is invalid: '.' is not allowed".into()));
         assert_eq!(check(".."), Err("Topic name is invalid: '..' is not allowed".into()));
         assert!(check(&"x".repeat(250)).unwrap_err().contains("longer than the max allowed length 249"));
-        let text = "Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
+        let text =
+            "Topic name is invalid: 'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'";
         assert_eq!(check("a b"), Err(text.into()));
         assert_eq!(collision_key("to.pic"), collision_key("to_pic"));
     }

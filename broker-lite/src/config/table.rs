@@ -73,9 +73,10 @@ impl Definition {
                 if fits { Ok(()) } else { invalid(&format!("String must be one of: {}", allowed.join(", "))) }
             }
             Rule::OnlyDefault if Some(trimmed) == self.default => Ok(()),
-            Rule::OnlyDefault => {
-                invalid(&format!("broker-lite has only {} for it", self.default.filter(|text| !text.is_empty()).unwrap_or("the default")))
-            }
+            Rule::OnlyDefault => invalid(&format!(
+                "broker-lite has only {} for it",
+                self.default.filter(|text| !text.is_empty()).unwrap_or("the default")
+            )),
             Rule::Fixed => invalid("it follows from how the broker was started and can't be set"),
         }
     }
@@ -98,7 +99,13 @@ impl Definition {
 
 use ConfigType::{Boolean, Double, Int, List, Long, String as Str};
 
-const fn def(name: &'static str, config_type: ConfigType, default: &'static str, rule: Rule, synonyms: &'static [&'static str]) -> Definition {
+const fn def(
+    name: &'static str,
+    config_type: ConfigType,
+    default: &'static str,
+    rule: Rule,
+    synonyms: &'static [&'static str],
+) -> Definition {
     Definition { name, config_type, default: Some(default), rule, synonyms }
 }
 

@@ -110,7 +110,9 @@ fn check_assignments(topic: &CreatableTopic) -> Result<i32, Refusal> {
             [] => return assignment("The manual partition assignment includes an empty replica list.".into()),
             brokers => {
                 return assignment(match brokers.iter().find(|id| **id != NODE_ID) {
-                    Some(id) => format!("The manual partition assignment includes broker {id}, but no such broker is registered."),
+                    Some(id) => {
+                        format!("The manual partition assignment includes broker {id}, but no such broker is registered.")
+                    }
                     None => format!("The manual partition assignment includes the broker {NODE_ID} more than once."),
                 });
             }

@@ -1,17 +1,16 @@
 //! DeleteTopics, versions 1 to 6.
 
-use ottla_protocol::messages::delete_topics::{DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse};
+use ottla_protocol::messages::delete_topics::{
+    DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
+};
 use ottla_protocol::{ErrorCode, Text};
 
 use crate::dispatch::RequestContext;
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: DeleteTopicsRequest) -> DeleteTopicsResponse {
     let by_name = |name: Text| DeleteTopicState { name: Some(name), ..Default::default() };
-    let wanted: Vec<DeleteTopicState> = if context.api_version < 6 {
-        request.topic_names.into_iter().map(by_name).collect()
-    } else {
-        request.topics
-    };
+    let wanted: Vec<DeleteTopicState> =
+        if context.api_version < 6 { request.topic_names.into_iter().map(by_name).collect() } else { request.topics };
     let responses = wanted.into_iter().map(|topic| delete(context, topic)).collect();
     DeleteTopicsResponse { responses, ..Default::default() }
 }
@@ -32,7 +31,9 @@ fn delete(context: &RequestContext<'_>, wanted: DeleteTopicState) -> DeletableTo
             return refuse(ErrorCode::InvalidRequest, "You may not specify both topic name and topic id.");
         }
         Some(name) => context.cluster.topic(name),
-        None if wanted.topic_id.is_zero() => return refuse(ErrorCode::InvalidRequest, "Neither topic name nor id were specified."),
+        None if wanted.topic_id.is_zero() => {
+            return refuse(ErrorCode::InvalidRequest, "Neither topic name nor id were specified.");
+        }
         None => context.cluster.topic_by_id(&wanted.topic_id),
     };
     match found {

@@ -27,8 +27,7 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: DescribeClusterReque
     }
     let (host, port) = context.endpoint();
     let broker = DescribeClusterBroker { broker_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() };
-    let operations =
-        if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
+    let operations = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
     DescribeClusterResponse {
         cluster_id: Text::from(context.cluster.id.to_string()),
         controller_id: NODE_ID,

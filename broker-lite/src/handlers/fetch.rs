@@ -81,7 +81,8 @@ async fn read_or_wait(
 fn read_all(context: &RequestContext<'_>, request: &FetchRequest, targets: Vec<FetchTarget>) -> Pass {
     let largest = usize::try_from(context.cluster.config.number("fetch.max.bytes")).unwrap_or(usize::MAX);
     let mut room = usize::try_from(request.max_bytes).unwrap_or(0).min(largest);
-    let mut pass = Pass { answers: Vec::with_capacity(targets.len()), seen: Vec::with_capacity(targets.len()), bytes: 0, urgent: false };
+    let mut pass =
+        Pass { answers: Vec::with_capacity(targets.len()), seen: Vec::with_capacity(targets.len()), bytes: 0, urgent: false };
     for target in targets {
         let mut data = PartitionData { partition_index: target.partition, records: Some(Records::new()), ..Default::default() };
         // The first batch is returned even if it is larger than allowed; else the consumer could never get past it.
@@ -159,8 +160,7 @@ fn respond(context: &RequestContext<'_>, session_id: i32, answers: Vec<(FetchTar
     let mut response = FetchResponse { session_id, ..Default::default() };
     if answers.iter().any(|(_, data)| data.current_leader.leader_id >= 0) {
         let (host, port) = context.endpoint();
-        response.node_endpoints =
-            vec![NodeEndpoint { node_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() }];
+        response.node_endpoints = vec![NodeEndpoint { node_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() }];
     }
     for (target, data) in answers {
         match response.responses.last_mut() {

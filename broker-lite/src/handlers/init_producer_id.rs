@@ -6,11 +6,7 @@ use ottla_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProd
 use crate::dispatch::RequestContext;
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: InitProducerIdRequest) -> InitProducerIdResponse {
-    let refuse = |error: ErrorCode| InitProducerIdResponse {
-        error_code: error.code(),
-        producer_epoch: -1,
-        ..Default::default()
-    };
+    let refuse = |error: ErrorCode| InitProducerIdResponse { error_code: error.code(), producer_epoch: -1, ..Default::default() };
     if (request.producer_id < 0) != (request.producer_epoch < 0) {
         return refuse(ErrorCode::InvalidRequest);
     }

@@ -18,9 +18,10 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: MetadataRequest) -> 
     let known = |topic: &Arc<Topic>| describe(topic, operations);
     let topics = match &request.topics {
         // Null is all topics, empty none; version 0 had no null.
-        Some(wanted) if !wanted.is_empty() || context.api_version > 0 => {
-            wanted.iter().map(|wanted| find(context, &request, wanted).map_or_else(|missing| missing, |topic| known(&topic))).collect()
-        }
+        Some(wanted) if !wanted.is_empty() || context.api_version > 0 => wanted
+            .iter()
+            .map(|wanted| find(context, &request, wanted).map_or_else(|missing| missing, |topic| known(&topic)))
+            .collect(),
         _ => context.cluster.topics().iter().map(known).collect(),
     };
     let (host, port) = context.endpoint();

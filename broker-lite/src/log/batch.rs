@@ -1,9 +1,9 @@
 //! What a broker looks at in a batch that a client sent, and what it patches.
 
 use bytes::Bytes;
-use ottla_protocol::{DecodeError, ErrorCode};
 use ottla_protocol::compression::Compression;
 use ottla_protocol::record::{self, BatchHeader, DecodedBatch, HEADER_LEN, RawBatch, TimestampType};
+use ottla_protocol::{DecodeError, ErrorCode};
 
 use super::Refusal;
 use super::producer_state::ProducerBatch;
@@ -46,7 +46,9 @@ impl CheckedBatch {
                     "Produce requests with version {produce_version} are only allowed to contain record batches with magic version 2"
                 )));
             }
-            Some(magic) => return Err(Refusal::new(ErrorCode::CorruptMessage, format!("Record format magic {magic} is unknown"))),
+            Some(magic) => {
+                return Err(Refusal::new(ErrorCode::CorruptMessage, format!("Record format magic {magic} is unknown")));
+            }
         }
         let corrupt = |error: &dyn std::fmt::Display| {
             Refusal::new(ErrorCode::CorruptMessage, format!("Record is corrupt in topic partition {topic}-{partition}: {error}"))

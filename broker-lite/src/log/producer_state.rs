@@ -85,9 +85,8 @@ impl ProducerState {
             // A new epoch starts over.
             return if batch.base_sequence == 0 { Ok(SequenceCheck::Next) } else { Err(SequenceError::OutOfOrder { last: -1 }) };
         }
-        let same = |known: &&AppendedBatch| {
-            known.first_sequence == batch.base_sequence && known.last_sequence == batch.last_sequence()
-        };
+        let same =
+            |known: &&AppendedBatch| known.first_sequence == batch.base_sequence && known.last_sequence == batch.last_sequence();
         if let Some(known) = entry.batches.iter().find(same) {
             return Ok(SequenceCheck::Duplicate(*known));
         }

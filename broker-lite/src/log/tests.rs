@@ -78,7 +78,8 @@ fn stored_batches_have_a_right_crc_and_the_brokers_fields() {
 
 #[test]
 fn the_client_does_not_choose_log_append_time() {
-    let bytes = batch_with(&[5], |header| header.attributes = header.attributes.with_timestamp_type(TimestampType::LogAppendTime));
+    let bytes =
+        batch_with(&[5], |header| header.attributes = header.attributes.with_timestamp_type(TimestampType::LogAppendTime));
     let (mut log, create_time) = (log(), config(&[]));
     log.append(check(&bytes, &create_time).unwrap(), &create_time, 0, NOW).unwrap();
     let header = verify_crc(&log.batches().unwrap()[0]).unwrap();
