@@ -12,7 +12,7 @@ mod snappy;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests;
 
 use std::fmt;

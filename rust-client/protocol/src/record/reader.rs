@@ -248,7 +248,7 @@ pub struct RecordView<'a> {
     pub headers: HeadersView<'a>,
 }
 
-#[inline]
+#[inline(always)]
 fn record<'a>(rest: &mut &'a [u8], batch: &BatchHeader) -> Result<RecordView<'a>, DecodeError> {
     let length = varint::take(rest)?;
     let Some((mut body, after)) = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)) else {

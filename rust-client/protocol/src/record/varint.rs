@@ -22,17 +22,31 @@ pub(super) const fn size(value: u64) -> usize {
     ((bits * 9 + 64) / 64) as usize
 }
 
-/// Splits off an unsigned varint of 32 bits.
-fn take_unsigned(rest: &mut &[u8]) -> Result<u32, DecodeError> {
-    let (&first, after) = rest.split_first().ok_or(DecodeError::UnexpectedEnd { needed: 1, remaining: 0 })?;
-    if first < 0x80 {
-        *rest = after;
-        return Ok(u32::from(first));
+/// Splits off an unsigned varint of one or two bytes, as almost all are.
+#[inline(always)]
+fn take_short(rest: &mut &[u8]) -> Option<u32> {
+    match **rest {
+        [first, ref after @ ..] if first < 0x80 => {
+            *rest = after;
+            Some(u32::from(first))
+        }
+        [first, second, ref after @ ..] if second < 0x80 => {
+            *rest = after;
+            Some(u32::from(first & 0x7f) | u32::from(second) << 7)
+        }
+        _ => None,
     }
+}
+
+#[cold]
+#[inline(never)]
+fn take_unsigned(rest: &mut &[u8]) -> Result<u32, DecodeError> {
     let value = take_unsigned_long(rest, MAX_VARINT)?;
     u32::try_from(value).map_err(|_| DecodeError::InvalidVarint)
 }
 
+#[cold]
+#[inline(never)]
 fn take_unsigned_long(rest: &mut &[u8], longest: usize) -> Result<u64, DecodeError> {
     let mut value = 0_u64;
     let mut shift = 0;
@@ -57,27 +71,27 @@ fn take_unsigned_long(rest: &mut &[u8], longest: usize) -> Result<u64, DecodeErr
 }
 
 /// Splits off a zigzag varint of 32 bits.
-#[inline]
+#[inline(always)]
 pub(super) fn take(rest: &mut &[u8]) -> Result<i32, DecodeError> {
-    let raw = take_unsigned(rest)?;
+    let raw = match take_short(rest) {
+        Some(raw) => raw,
+        None => take_unsigned(rest)?,
+    };
     Ok((raw >> 1) as i32 ^ -((raw & 1) as i32))
 }
 
 /// Splits off a zigzag varint of 64 bits.
-#[inline]
+#[inline(always)]
 pub(super) fn take_long(rest: &mut &[u8]) -> Result<i64, DecodeError> {
-    let raw = match rest.split_first() {
-        Some((&first, after)) if first < 0x80 => {
-            *rest = after;
-            u64::from(first)
-        }
-        _ => take_unsigned_long(rest, MAX_VARLONG)?,
+    let raw = match take_short(rest) {
+        Some(raw) => u64::from(raw),
+        None => take_unsigned_long(rest, MAX_VARLONG)?,
     };
     Ok((raw >> 1) as i64 ^ -((raw & 1) as i64))
 }
 
 /// Splits off bytes behind their length, -1 being null.
-#[inline]
+#[inline(always)]
 pub(super) fn take_bytes<'a>(rest: &mut &'a [u8], what: &'static str) -> Result<Option<&'a [u8]>, DecodeError> {
     let length = take(rest)?;
     if length == -1 {
