@@ -12,7 +12,8 @@ mod snappy;
 #[cfg(feature = "zstd")]
 mod zstd;
 
-#[cfg(all(test, feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
+#[cfg(test)]
+#[cfg(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd"))]
 mod tests;
 
 use std::fmt;
