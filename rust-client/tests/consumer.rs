@@ -1,0 +1,241 @@
+//! The consumer against the bundled broker.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test ends at what it does not expect")]
+
+use std::time::Duration;
+
+use futures_core::Stream;
+use ottla::{Client, Consumer, ErrorKind, FetchedBatch, Record, StartAt};
+use ottla_broker::Broker;
+
+/// Only bounds a test that hangs.
+const LONG: Duration = Duration::from_secs(20);
+
+async fn started(partitions: i32) -> (Broker, Client) {
+    started_with(partitions, &[]).await
+}
+
+async fn started_with(partitions: i32, properties: &[(&str, &str)]) -> (Broker, Client) {
+    let broker = Broker::builder().topic("orders", partitions).start().unwrap();
+    let mut builder = Client::builder().set("bootstrap.servers", broker.bootstrap_servers()).unwrap();
+    for (name, value) in properties {
+        builder = builder.set(name, value).unwrap();
+    }
+    let client = builder.connect().await.unwrap();
+    (broker, client)
+}
+
+/// Writes records with the values `from..to` as text, stamped with 1000 + value.
+async fn produce(client: &Client, partition: i32, values: std::ops::Range<i64>) {
+    let producer = client.producer().unwrap();
+    let mut deliveries = Vec::new();
+    for value in values {
+        let record = Record::to("orders").partition(partition).timestamp(1000 + value);
+        deliveries.push(producer.send(record.value(&value.to_string()).header("h", "1").header("h", "2")).await.unwrap());
+    }
+    for delivery in deliveries {
+        delivery.await.unwrap();
+    }
+}
+
+fn values(batch: &FetchedBatch) -> Vec<i64> {
+    batch.records().map(|record| std::str::from_utf8(record.value.unwrap()).unwrap().parse().unwrap()).collect()
+}
+
+async fn next(consumer: &Consumer) -> FetchedBatch {
+    consumer.next_timeout(LONG).await.unwrap().expect("a batch in time")
+}
+
+/// All values until `count` are there.
+async fn read(consumer: &Consumer, count: usize) -> Vec<i64> {
+    let mut all = Vec::new();
+    while all.len() < count {
+        all.extend(values(&next(consumer).await));
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_was_written_comes_back_in_order() {
+    let (_broker, client) = started(1).await;
+    produce(&client, 0, 0..5000).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    assert_eq!(read(&consumer, 5000).await, (0..5000).collect::<Vec<_>>());
+    assert!(consumer.try_next().unwrap().is_none());
+    assert_eq!(consumer.position("orders", 0), Some(5000));
+    // What comes later is waited for.
+    let (batch, ()) = tokio::join!(next(&consumer), produce(&client, 0, 5000..5001));
+    assert_eq!(values(&batch), [5000]);
+    assert_eq!(batch.records().next().unwrap().headers.iter().filter(|header| header.key == "h").count(), 2);
+    assert_eq!(consumer.position("orders", 0), Some(5000), "taken is not consumed");
+    assert_eq!(consumer.cached_watermarks("orders", 0).unwrap().high_watermark, Some(5001));
+}
+
+#[tokio::test]
+async fn every_codec_comes_back_over_several_partitions() {
+    for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
+        let (_broker, client) = started_with(3, &[("compression.codec", codec)]).await;
+        for partition in 0..3 {
+            produce(&client, partition, 0..500).await;
+        }
+        let consumer = client.consumer().unwrap();
+        consumer.assign((0..3).map(|partition| ("orders", partition, StartAt::Beginning)));
+        let mut all = read(&consumer, 1500).await;
+        all.sort_unstable();
+        assert_eq!(all, (0..500).flat_map(|value| [value; 3]).collect::<Vec<_>>(), "{codec}");
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_starts_where_it_is_told() {
+    let (_broker, client) = started(1).await;
+    produce(&client, 0, 0..100).await;
+    let consumer = client.consumer().unwrap();
+    for (at, first) in [(StartAt::Beginning, 0), (StartAt::Offset(42), 42), (StartAt::Timestamp(1077), 77)] {
+        consumer.assign([("orders", 0, at)]);
+        assert_eq!(values(&next(&consumer).await)[0], first, "{at:?}");
+    }
+    consumer.assign([("orders", 0, StartAt::End)]);
+    assert!(consumer.next_timeout(Duration::from_millis(300)).await.unwrap().is_none());
+    assert_eq!(consumer.position("orders", 0), Some(100));
+}
+
+#[tokio::test]
+async fn a_seek_ends_a_batch_that_is_held() {
+    let (_broker, client) = started(1).await;
+    produce(&client, 0, 0..100).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    let mut cursor = next(&consumer).await.into_cursor();
+    for _ in 0..10 {
+        assert!(cursor.next().is_some());
+    }
+    assert_eq!(consumer.position("orders", 0), Some(10), "half a batch");
+    consumer.seek("orders", 0, StartAt::Offset(5)).unwrap();
+    assert!(cursor.next().is_none());
+    assert_eq!(consumer.position("orders", 0), Some(5));
+    assert_eq!(values(&next(&consumer).await)[0], 5);
+    assert_eq!(consumer.seek("orders", 9, StartAt::Beginning).unwrap_err().kind(), ErrorKind::State);
+}
+
+#[tokio::test]
+async fn a_paused_partition_waits() {
+    let (_broker, client) = started(2).await;
+    produce(&client, 0, 0..10).await;
+    produce(&client, 1, 100..110).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning), ("orders", 1, StartAt::Beginning)]);
+    consumer.pause("orders", 0).unwrap();
+    assert_eq!(read(&consumer, 10).await, (100..110).collect::<Vec<_>>());
+    assert!(consumer.try_next().unwrap().is_none());
+    assert_eq!((consumer.paused().len(), consumer.assignment().len()), (1, 2));
+    consumer.resume("orders", 0).unwrap();
+    assert_eq!(read(&consumer, 10).await, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn offsets_are_found_by_time() {
+    let (_broker, client) = started(2).await;
+    produce(&client, 0, 0..10).await;
+    let consumer = client.consumer().unwrap();
+    assert_eq!(consumer.watermarks("orders", 0).await.unwrap(), (0, 10));
+    assert_eq!(consumer.watermarks("orders", 1).await.unwrap(), (0, 0));
+    let found = consumer.offsets_for_times([("orders", 0, 1005), ("orders", 1, 0)]).await.unwrap();
+    assert_eq!(found[0].1.map(|at| (at.offset, at.timestamp)), Some((5, 1005)));
+    assert_eq!(found[1].1, None);
+    let error = consumer.watermarks("orders", 7).await.unwrap_err();
+    assert_eq!((error.kind(), error.topic(), error.partition()), (ErrorKind::UnknownPartition, Some("orders"), Some(7)));
+}
+
+#[tokio::test]
+async fn an_unknown_partition_and_an_offset_out_of_range_are_told() {
+    let (_broker, client) = started_with(1, &[("auto.offset.reset", "error")]).await;
+    produce(&client, 0, 0..10).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Offset(500)), ("orders", 9, StartAt::Offset(0))]);
+    let error = consumer.next_timeout(LONG).await.unwrap_err();
+    assert_eq!((error.kind(), error.partition()), (ErrorKind::OffsetReset, Some(0)));
+    let error = consumer.next_timeout(LONG).await.unwrap_err();
+    assert_eq!((error.kind(), error.partition()), (ErrorKind::UnknownPartition, Some(9)));
+    // And it goes on.
+    consumer.seek("orders", 0, StartAt::Offset(8)).unwrap();
+    assert_eq!(values(&next(&consumer).await), [8, 9]);
+}
+
+#[tokio::test]
+async fn a_new_leader_epoch_is_followed() {
+    let (broker, client) = started(1).await;
+    produce(&client, 0, 0..10).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    assert_eq!(read(&consumer, 10).await.len(), 10);
+    broker.bump_leader_epoch("orders", 0).unwrap();
+    produce(&client, 0, 10..20).await;
+    assert_eq!(read(&consumer, 10).await, (10..20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn waiters_that_are_dropped_lose_nothing() {
+    let (_broker, client) = started(1).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    let producing = async {
+        for round in 0..20 {
+            produce(&client, 0, round * 10..round * 10 + 10).await;
+        }
+    };
+    let consuming = async {
+        let mut all = Vec::new();
+        while all.len() < 200 {
+            if let Some(batch) = consumer.next_timeout(Duration::from_millis(1)).await.unwrap() {
+                all.extend(values(&batch));
+            }
+        }
+        all
+    };
+    let (all, ()) = tokio::join!(consuming, producing);
+    assert_eq!(all, (0..200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_small_prefetch_comes_to_the_end_too() {
+    let (_broker, client) = started_with(2, &[("queued.max.messages.kbytes", "1"), ("batch.num.messages", "50")]).await;
+    produce(&client, 0, 0..500).await;
+    produce(&client, 1, 0..500).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning), ("orders", 1, StartAt::Beginning)]);
+    // All of it held at once, which is more than the prefetch may be.
+    let mut held = Vec::new();
+    while held.iter().map(|batch| values(batch).len()).sum::<usize>() < 1000 {
+        held.push(next(&consumer).await);
+    }
+}
+
+#[tokio::test]
+async fn a_consumer_is_a_stream_and_ends_when_closed() {
+    let (_broker, client) = started(1).await;
+    produce(&client, 0, 0..3).await;
+    let mut consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    let mut stream = std::pin::pin!(&mut consumer);
+    let batch = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await.unwrap().unwrap();
+    assert_eq!(values(&batch), [0, 1, 2]);
+    let (ended, ()) = tokio::join!(consumer.next(), async { consumer.close() });
+    assert!(ended.unwrap().is_none());
+    assert_eq!(consumer.position("orders", 0), Some(3), "closing consumes what was taken");
+    assert_eq!(values(&batch).len(), 3, "what is held stays readable");
+}
+
+#[test]
+fn without_an_executor() {
+    let broker = Broker::builder().topic("orders", 1).start().unwrap();
+    let client = Client::connect_blocking(broker.bootstrap_servers()).unwrap();
+    let producer = client.producer().unwrap();
+    producer.send_blocking(Record::to("orders").value("7")).unwrap().wait().unwrap();
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    assert_eq!(values(&consumer.next_blocking(LONG).unwrap().unwrap()), [7]);
+    assert!(consumer.next_blocking(Duration::from_millis(1)).unwrap().is_none());
+    assert_eq!(consumer.watermarks_blocking("orders", 0).unwrap(), (0, 1));
+}
