@@ -169,7 +169,8 @@ fn run(kafka: &LiveKafka, options: &Options, case: &str, program: &Path, topic: 
 fn spread(series: &Series, figure: &str) -> Option<[f64; 3]> {
     let mut values: Vec<f64> = series.runs.iter().filter_map(|run| run.get(figure)?.as_f64()).collect();
     values.sort_by(f64::total_cmp);
-    Some([*values.first()?, *values.get(values.len() / 2)?, *values.last()?])
+    let median = (values.get((values.len().checked_sub(1)?) / 2)? + values.get(values.len() / 2)?) / 2.0;
+    Some([*values.first()?, median, *values.last()?])
 }
 
 fn json_lines(all: &[Series], options: &Options) -> String {
