@@ -27,8 +27,8 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: DescribeConfigsReque
         match configs(context, &resource) {
             Ok(configs) => {
                 let wanted = |config: &DescribedConfig| match &resource.configuration_keys {
-                    Some(keys) => keys.iter().any(|key| key == config.definition.name),
-                    None => true,
+                    Some(keys) if !keys.is_empty() => keys.iter().any(|key| key == config.definition.name),
+                    _ => true,
                 };
                 let configs = configs.into_iter().filter(wanted);
                 result.configs = configs.map(|config| describe(config, request.include_synonyms)).collect();
