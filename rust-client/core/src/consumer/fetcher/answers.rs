@@ -1,0 +1,406 @@
+//! What brokers answer, and what follows from it.
+
+use super::errors::{truncated, unreadable};
+use super::*;
+
+impl Fetcher {
+    /// Takes in the answer to a [`ConsumerCommand::Fetch`]. What came is there to be decoded: [`Self::next_completed`].
+    pub fn on_fetch(&mut self, now: Instant, token: u64, answer: Result<FetchResponse, Error>) {
+        let Some(in_flight) = self.in_flight.remove(&token) else { return };
+        if let Some(broker) = self.brokers.get_mut(&in_flight.broker) {
+            broker.fetch = None;
+        }
+        for asked in &in_flight.asked {
+            if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
+                partition.fetching = false;
+            }
+        }
+        self.wake = true;
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => return self.on_broker_failure(now, in_flight.broker, error),
+        };
+        self.on_broker_success(in_flight.broker);
+        self.responses += 1;
+        let whole = ErrorCode::from_code(response.error_code);
+        if whole != ErrorCode::None {
+            for asked in &in_flight.asked {
+                self.on_partition_error(now, asked, whole);
+            }
+            return;
+        }
+        let mut data: BTreeMap<(Text, Uuid, i32), PartitionData> = BTreeMap::new();
+        for topic in response.responses {
+            for partition in topic.partitions {
+                data.insert((topic.topic.clone(), topic.topic_id, partition.partition_index), partition);
+            }
+        }
+        for asked in &in_flight.asked {
+            // Up to version 12 the answer has the name and no id, from 13 on the id and no name.
+            let by_name = (asked.key.topic.clone(), Uuid::ZERO, asked.key.partition);
+            let by_id = (Text::default(), asked.topic_id, asked.key.partition);
+            if let Some(partition) = data.remove(&by_name).or_else(|| data.remove(&by_id)) {
+                self.on_partition_data(now, asked, partition);
+            } else if self.subscription.current(&asked.key, asked.generation).is_some() {
+                let error = Error::new(ErrorKind::Protocol, "the broker's answer to Fetch lacks the partition")
+                    .with_topic(asked.key.topic.as_str())
+                    .with_partition(asked.key.partition);
+                self.trouble(now, &asked.key, error, false);
+            }
+        }
+    }
+
+    pub(super) fn on_partition_data(&mut self, now: Instant, asked: &Asked, data: PartitionData) {
+        let code = ErrorCode::from_code(data.error_code);
+        if code != ErrorCode::None {
+            return self.on_partition_error(now, asked, code);
+        }
+        let responses = self.responses;
+        let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
+        partition.on_success();
+        let known = |offset: i64| Some(offset).filter(|offset| *offset >= 0);
+        partition.watermarks = Watermarks {
+            high_watermark: known(data.high_watermark),
+            last_stable_offset: known(data.last_stable_offset),
+            log_start_offset: known(data.log_start_offset),
+        };
+        if data.diverging_epoch.end_offset >= 0 || data.diverging_epoch.epoch >= 0 {
+            return self.truncate(&asked.key, data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
+        }
+        let Some(records) = data.records.filter(|records| !records.is_empty()) else { return };
+        partition.served = responses;
+        let bytes = records.to_bytes();
+        let mut split = split_batches(&bytes);
+        let (mut batches, mut error) = (VecDeque::new(), None);
+        for batch in &mut split {
+            match batch {
+                Ok(batch) => batches.push_back(batch),
+                Err(reason) => error = Some(reason),
+            }
+        }
+        if batches.is_empty() && error.is_none() && split.truncated() {
+            error = Some(DecodeError::Malformed("not one whole batch came: raise max.partition.fetch.bytes"));
+        }
+        let behind = batches.back().map(|last: &RawBatch| (next_offset(&last.header), last.header.partition_leader_epoch));
+        if let Some((next, epoch)) = behind {
+            if next <= asked.offset {
+                error = Some(DecodeError::Malformed("the broker sent only records before the offset that was asked for"));
+                batches.clear();
+            } else {
+                partition.fetch_offset = next;
+                partition.fetch_epoch = epoch;
+                partition.buffered += batches.iter().map(weight).sum::<usize>();
+            }
+        }
+        if !batches.is_empty() {
+            let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
+            self.completed.push_back(CompletedFetch {
+                key: asked.key.clone(),
+                generation: asked.generation,
+                position: partition.position.clone(),
+                from: asked.offset,
+                batches,
+                aborted: read_committed.then(|| AbortedTransactions::new(data.aborted_transactions.unwrap_or_default())),
+                settings: self.decode_settings.clone(),
+                held: self.decode_settings.quota.hold(bytes.len()),
+            });
+        } else if let Some(reason) = error {
+            // After whole batches the error comes again with the next fetch, which begins where it stands.
+            let at = asked.offset;
+            self.on_unreadable(now, &asked.key, at, reason);
+        }
+    }
+
+    /// The next piece of work for the driver: decode it and report with [`Self::on_decoded`]. One at a time, so that the order
+    /// holds.
+    pub fn next_completed(&mut self) -> Option<CompletedFetch> {
+        loop {
+            let front = self.completed.front()?;
+            let (key, generation) = (front.key.clone(), front.generation);
+            if self.subscription.current(&key, generation).is_none() {
+                self.completed.pop_front();
+                continue;
+            }
+            // What waits here is counted as well, so that alone must not stop it.
+            let waiting: usize =
+                self.completed.iter().map(|fetch| fetch.batches.iter().map(|b| b.bytes.len()).sum::<usize>()).sum();
+            let quota = &self.decode_settings.quota;
+            let full = quota.held().saturating_sub(waiting) >= self.settings.queued_max_bytes && quota.room() == 0;
+            if full && !(self.starving && self.ready.is_empty()) {
+                return None;
+            }
+            return self.completed.pop_front();
+        }
+    }
+
+    /// Takes in what was decoded.
+    pub fn on_decoded(&mut self, now: Instant, decoded: Decoded) {
+        let Some(partition) = self.subscription.current(&decoded.key, decoded.generation) else { return };
+        for entry in decoded.entries {
+            partition.push(entry);
+        }
+        if let Some(rest) = decoded.rest {
+            self.completed.push_front(rest);
+        }
+        if let Some((at, reason)) = decoded.error {
+            self.on_unreadable(now, &decoded.key, at, reason);
+        }
+        self.enqueue(&decoded.key);
+        // Offsets without records move the position though nobody takes anything.
+        if self.is_ready() {
+            self.starving = false;
+        }
+    }
+
+    /// A batch that can't be read: the application hears of it after what stands before, and the position stays in front of it.
+    /// It is fetched again when the application has heard, since another copy may be sound.
+    pub(super) fn on_unreadable(&mut self, now: Instant, key: &TopicPartition, at: i64, reason: DecodeError) {
+        let generation = self.subscription.next_generation();
+        let wait = match self.subscription.partitions.get_mut(key) {
+            Some(partition) => {
+                partition.attempts += 1;
+                backoff(partition.attempts - 1, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng)
+            }
+            None => return,
+        };
+        if let Some(partition) = self.subscription.partitions.get_mut(key) {
+            partition.generation = generation;
+            partition.fetching = false;
+            partition.fetch_offset = at;
+            partition.fetch_epoch = -1;
+            partition.buffered =
+                partition.entries.iter().map(|entry| if let Entry::Batch(b) = entry { b.weight } else { 0 }).sum();
+            partition.retry_at = now + wait;
+            partition.entries.push_back(Entry::Error(unreadable(key, at, reason)));
+        }
+        self.enqueue(key);
+    }
+
+    /// The log ends at `end_offset` in the epoch of what was read last (KIP-320): what was read behind it is not in the log.
+    pub(super) fn truncate(&mut self, key: &TopicPartition, epoch: i32, end_offset: i64) {
+        let generation = self.subscription.next_generation();
+        let policy = self.settings.reset;
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
+        partition.generation = generation;
+        partition.fetching = false;
+        partition.querying = false;
+        let position = partition.position.offset().unwrap_or(0);
+        let consumed_too_much = end_offset < 0 || epoch < 0 || position > end_offset;
+        if !consumed_too_much {
+            // Only what was prefetched is gone.
+            partition.entries.clear();
+            partition.buffered = 0;
+            partition.fetch_offset = position;
+            partition.fetch_epoch = partition.position.leader_epoch();
+            partition.state = FetchState::Fetching;
+            // A batch that the application holds may reach behind the end: it must not move the position there.
+            if self.taken.as_ref().is_some_and(|taken| taken.next_offset.load(Ordering::Acquire) > end_offset) {
+                partition.position.invalidate();
+                partition.move_to(position, -1);
+            }
+            return;
+        }
+        partition.position.invalidate();
+        partition.entries.clear();
+        partition.buffered = 0;
+        match policy {
+            ResetPolicy::None => {
+                partition.state = FetchState::AwaitSeek;
+                self.errors.push_back(truncated(key, position, end_offset));
+            }
+            _ if end_offset >= 0 && epoch >= 0 => partition.move_to(end_offset, epoch),
+            _ => {
+                partition.position = Position::new(position, -1);
+                partition.reset(policy);
+            }
+        }
+        self.wake = true;
+    }
+
+    pub(super) fn on_partition_error(&mut self, now: Instant, asked: &Asked, code: ErrorCode) {
+        let policy = self.settings.reset;
+        let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
+        partition.querying = false;
+        if code == ErrorCode::OffsetOutOfRange {
+            partition.reset(policy);
+            if policy == ResetPolicy::None {
+                let error = Error::new(ErrorKind::OffsetReset, format!("the fetch offset {} is not in the log", asked.offset))
+                    .with_code(code)
+                    .with_topic(asked.key.topic.as_str())
+                    .with_partition(asked.key.partition);
+                partition.entries.push_back(Entry::Error(error));
+                self.enqueue(&asked.key);
+            }
+            return;
+        }
+        let error = Error::kafka(code, format!("can't read from offset {}", asked.offset))
+            .with_topic(asked.key.topic.as_str())
+            .with_partition(asked.key.partition);
+        // Of others than these nothing says that they will come right by themselves.
+        let at_once = !code.is_retriable() || code == ErrorCode::CorruptMessage;
+        self.trouble(now, &asked.key, error, at_once);
+    }
+
+    /// Something is in a partition's way: asks for metadata, waits, and tells the application, at once or if it lasts.
+    pub(super) fn trouble(&mut self, now: Instant, key: &TopicPartition, error: Error, at_once: bool) {
+        self.refresh = true;
+        self.wake = true;
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
+        partition.retry_at =
+            now + backoff(partition.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
+        partition.attempts = partition.attempts.saturating_add(1);
+        self.report(now, key, error, at_once);
+    }
+
+    /// Tells the application of a partition's trouble when it is due, and again after each such while, so that an application that
+    /// waits is not left in silence. Returns when it is due next.
+    pub(super) fn report(&mut self, now: Instant, key: &TopicPartition, error: Error, at_once: bool) -> Instant {
+        let every = self.settings.report_after;
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return Instant::FAR_FUTURE };
+        let (since, told) = partition.trouble.get_or_insert((now, None));
+        let due = if at_once && told.is_none() { now } else { told.unwrap_or(*since) + every };
+        if now < due {
+            return due;
+        }
+        *told = Some(now);
+        if error.kind() != ErrorKind::Closed && self.errors.len() < MAX_ERRORS {
+            self.errors.push_back(error);
+        }
+        // Whether it is still so is worth a question.
+        self.refresh = true;
+        now + every
+    }
+
+    pub(super) fn on_broker_success(&mut self, broker: i32) {
+        if let Some(broker) = self.brokers.get_mut(&broker) {
+            broker.attempts = 0;
+            broker.failing_since = None;
+            broker.reported = None;
+        }
+    }
+
+    pub(super) fn on_broker_failure(&mut self, now: Instant, id: i32, error: Error) {
+        let wait = {
+            let attempts = self.brokers.entry(id).or_default().attempts;
+            backoff(attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng)
+        };
+        let broker = self.brokers.entry(id).or_default();
+        broker.attempts = broker.attempts.saturating_add(1);
+        broker.not_before = now + wait;
+        let since = *broker.failing_since.get_or_insert(now);
+        // Told after a while, and again each such while, so that an application that waits is not left in silence.
+        let from = broker.reported.unwrap_or(since);
+        let due = now.since(from) >= self.settings.report_after || (!error.is_retriable() && broker.reported.is_none());
+        if due && error.kind() != ErrorKind::Closed && self.errors.len() < MAX_ERRORS {
+            broker.reported = Some(now);
+            self.errors.push_back(error);
+        }
+        self.refresh = true;
+    }
+
+    /// Takes in the answer to a [`ConsumerCommand::ListOffsets`].
+    pub fn on_list_offsets(&mut self, now: Instant, token: u64, answer: Result<ListOffsetsResponse, Error>) {
+        let Some(asked) = self.end_query(token) else { return };
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => return self.on_query_failure(now, &asked, &error),
+        };
+        let mut data: BTreeMap<TopicPartition, ListOffsetsPartitionResponse> = BTreeMap::new();
+        for topic in response.topics {
+            for partition in topic.partitions {
+                data.insert(TopicPartition { topic: topic.name.clone(), partition: partition.partition_index }, partition);
+            }
+        }
+        for asked in &asked {
+            let Some(found) = data.remove(&asked.key) else {
+                let error = Error::new(ErrorKind::Protocol, "the broker's answer to ListOffsets lacks the partition");
+                self.on_query_failure(now, std::slice::from_ref(asked), &error);
+                continue;
+            };
+            let code = ErrorCode::from_code(found.error_code);
+            if code != ErrorCode::None {
+                self.on_partition_error(now, asked, code);
+                continue;
+            }
+            let generation = self.subscription.next_generation();
+            let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { continue };
+            partition.on_success();
+            if found.offset < 0 {
+                // No record is that young: the end. (An answer without an end would be asked for for ever.)
+                let nothing = matches!(partition.state, FetchState::AwaitReset { timestamp } if timestamp != LATEST_TIMESTAMP);
+                if nothing {
+                    partition.await_reset(LATEST_TIMESTAMP);
+                    continue;
+                }
+            }
+            partition.restart(generation);
+            partition.move_to(found.offset.max(0), found.leader_epoch);
+            partition.validated_epoch = partition.validated_epoch.max(asked.leader_epoch);
+        }
+    }
+
+    /// Takes in the answer to a [`ConsumerCommand::OffsetForLeaderEpoch`].
+    pub fn on_offset_for_leader_epoch(&mut self, now: Instant, token: u64, answer: Result<OffsetForLeaderEpochResponse, Error>) {
+        let Some(asked) = self.end_query(token) else { return };
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) if error.kind() == ErrorKind::UnsupportedVersion => {
+                // The broker is too old to be asked: nothing can be checked.
+                return asked.iter().for_each(|asked| self.validated(asked));
+            }
+            Err(error) => return self.on_query_failure(now, &asked, &error),
+        };
+        let mut data: BTreeMap<TopicPartition, EpochEndOffset> = BTreeMap::new();
+        for topic in response.topics {
+            for partition in topic.partitions {
+                data.insert(TopicPartition { topic: topic.topic.clone(), partition: partition.partition }, partition);
+            }
+        }
+        for asked in &asked {
+            let Some(end) = data.remove(&asked.key) else {
+                let error = Error::new(ErrorKind::Protocol, "the broker's answer to OffsetForLeaderEpoch lacks the partition");
+                self.on_query_failure(now, std::slice::from_ref(asked), &error);
+                continue;
+            };
+            match ErrorCode::from_code(end.error_code) {
+                ErrorCode::None if end.leader_epoch >= 0 && end.end_offset >= asked.offset => self.validated(asked),
+                ErrorCode::None => {
+                    self.validated(asked);
+                    if self.subscription.current(&asked.key, asked.generation).is_some() {
+                        self.truncate(&asked.key, end.leader_epoch, end.end_offset);
+                    }
+                }
+                code => self.on_partition_error(now, asked, code),
+            }
+        }
+    }
+
+    pub(super) fn validated(&mut self, asked: &Asked) {
+        if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
+            partition.on_success();
+            partition.validated_epoch = asked.leader_epoch;
+            partition.state = FetchState::Fetching;
+        }
+    }
+
+    pub(super) fn end_query(&mut self, token: u64) -> Option<Vec<Asked>> {
+        let asked = self.in_flight.remove(&token)?.asked;
+        for one in &asked {
+            if let Some(partition) = self.subscription.current(&one.key, one.generation) {
+                partition.querying = false;
+            }
+        }
+        self.wake = true;
+        Some(asked)
+    }
+
+    pub(super) fn on_query_failure(&mut self, now: Instant, asked: &[Asked], error: &Error) {
+        for one in asked {
+            if self.subscription.current(&one.key, one.generation).is_some() {
+                let error = error.clone().with_topic(one.key.topic.as_str()).with_partition(one.key.partition);
+                let at_once = !error.is_retriable();
+                self.trouble(now, &one.key, error, at_once);
+            }
+        }
+    }
+}
