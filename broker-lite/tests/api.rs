@@ -1,5 +1,7 @@
 //! The broker over TCP, one request at a time, without a client.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 #[path = "api/admin.rs"]
 mod admin;
 #[path = "api/connection.rs"]
