@@ -13,7 +13,7 @@ use ottla_protocol::record::{Attributes, BatchBuilder, BatchHeader};
 use ottla_protocol::{ErrorCode, Text};
 
 use super::batch::{CompressJob, Debt, DeliveryReport, Offload, ProducerBatch, ReportBytes};
-use super::incomplete::{FlushWaiter, Incomplete};
+use super::incomplete::{FlushWaiter, Incomplete, Serial};
 use super::partitioner::{self, StickyPartition};
 use super::quota::{Credit, Quota};
 use super::settings::ProducerSettings;
@@ -106,6 +106,8 @@ pub(crate) struct Shared {
     /// Held while a topic is added.
     adding: Mutex<()>,
     closed: AtomicBool,
+    /// The sender is gone: nothing that is queued will ever go.
+    ended: AtomicBool,
     /// Flushes under way: while there are any, an open batch does not linger.
     pub(crate) flushing: AtomicU32,
     buffers: Mutex<Vec<Vec<u8>>>,
@@ -127,8 +129,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn edge_ready(&self, partition: &Arc<Partition>) {
+    pub(crate) fn edge_ready(self: &Arc<Self>, partition: &Arc<Partition>) {
         self.edge(Edge::Ready(partition.clone()));
+        if self.ended.load(Ordering::Acquire) {
+            // It was sealed or compressed while the sender went away.
+            drop(partition.take_older(self, Instant::FAR_FUTURE));
+        }
     }
 
     pub(crate) fn take_edges(&self, into: &mut Vec<Edge>) {
@@ -181,9 +187,18 @@ struct OpenBatch {
 }
 
 #[allow(clippy::large_enum_variant, reason = "nearly all are Ready; a box would cost an allocation for each batch")]
+impl OpenBatch {
+    fn is_due(&self, shared: &Shared, now: Instant) -> bool {
+        now >= self.debt.created + shared.settings.linger
+            || shared.flushing.load(Ordering::Acquire) > 0
+            || shared.closed.load(Ordering::Acquire)
+            || shared.quota.is_contended()
+    }
+}
+
 enum Sealed {
     Ready(ProducerBatch),
-    Compressing(u64),
+    Compressing(Serial),
 }
 
 #[derive(Default)]
@@ -222,13 +237,7 @@ impl Partition {
             }
             None => {}
         }
-        let due = queue.open.as_ref().is_some_and(|open| {
-            now >= open.debt.created + shared.settings.linger
-                || shared.flushing.load(Ordering::Acquire) > 0
-                || shared.closed.load(Ordering::Acquire)
-                || shared.quota.is_contended()
-        });
-        if !due {
+        if !queue.open.as_ref().is_some_and(|open| open.is_due(shared, now)) {
             return Taken::Nothing;
         }
         if queue.open.as_ref().is_some_and(|open| open.builder.count() == 0) {
@@ -256,13 +265,17 @@ impl Partition {
         Taken::Nothing
     }
 
-    /// Whether a batch waits that is ready to go.
-    pub(crate) fn has_ready(&self) -> bool {
-        matches!(lock(&self.queue).sealed.front(), Some(Sealed::Ready(_)))
+    /// Whether a batch waits that is ready to go, or due.
+    pub(crate) fn has_ready(&self, shared: &Shared, now: Instant) -> bool {
+        let queue = lock(&self.queue);
+        match queue.sealed.front() {
+            Some(place) => matches!(place, Sealed::Ready(_)),
+            None => queue.open.as_ref().is_some_and(|open| open.is_due(shared, now)),
+        }
     }
 
     /// Puts a compressed batch in its place, or frees the place.
-    pub(crate) fn compressed(&self, serial: u64, batch: Option<ProducerBatch>) {
+    pub(crate) fn compressed(&self, serial: Serial, batch: Option<ProducerBatch>) {
         let mut queue = lock(&self.queue);
         let at = queue.sealed.iter().position(|place| matches!(place, Sealed::Compressing(waiting) if *waiting == serial));
         let Some(at) = at else { return };
@@ -366,7 +379,7 @@ struct Staged {
 struct Stage {
     records: Vec<Staged>,
     completion: Option<Arc<Completion>>,
-    serial: u64,
+    serial: Serial,
     since: Instant,
 }
 
@@ -419,6 +432,7 @@ impl Accumulator {
             topics: ArcSwap::default(),
             adding: Mutex::default(),
             closed: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             flushing: AtomicU32::new(0),
             buffers: Mutex::default(),
         };
@@ -488,7 +502,7 @@ impl Accumulator {
     pub fn append(&self, topic: &Arc<Topic>, record: &RecordRef<'_>) -> Result<Appended, AppendError> {
         let shared = &self.shared;
         if shared.closed.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Closed, "the producer is closed").into());
+            return Err(closed().into());
         }
         let bytes = BatchBuilder::record_size(record.key, record.value, record.headers.iter().copied());
         if bytes > shared.settings.message_max_bytes {
@@ -497,7 +511,7 @@ impl Accumulator {
         if !topic.staging.load(Ordering::Acquire)
             && let Some(partitions) = topic.partitions.load().as_ref()
         {
-            return self.append_placed(topic, partitions, record, bytes);
+            return self.append_placed(topic, partitions, record, bytes, None);
         }
         self.append_staged(topic, record, bytes)
     }
@@ -508,6 +522,7 @@ impl Accumulator {
         partitions: &PartitionSet,
         record: &RecordRef<'_>,
         bytes: usize,
+        instead_of: Option<Serial>,
     ) -> Result<Appended, AppendError> {
         let settings = &self.shared.settings;
         let count = i32::try_from(partitions.all.len()).unwrap_or(i32::MAX);
@@ -517,19 +532,19 @@ impl Accumulator {
         if keyed.is_some() || !settings.sticky || !settings.partitioner.is_sticky(record.key) {
             let id = keyed.or_else(|| partitioner::random_partition(&partitions.available, count, &mut draw));
             let partition = place(id).ok_or_else(|| unknown_partition(topic, id, count))?;
-            return self.append_locked(partition, lock(&partition.queue), record, bytes);
+            return self.append_locked(partition, lock(&partition.queue), record, bytes, instead_of);
         }
         let chosen = topic.sticky.get_or_choose(&partitions.available, count, &mut draw);
         let partition = place(chosen).ok_or_else(|| unknown_partition(topic, chosen, count))?;
         let queue = lock(&partition.queue);
         if queue.open.is_some() {
-            return self.append_locked(partition, queue, record, bytes);
+            return self.append_locked(partition, queue, record, bytes, instead_of);
         }
         // KIP-480: a new batch begins, so the records without a key move on.
         drop(queue);
         let next = topic.sticky.replace(chosen, &partitions.available, count, &mut draw);
         let partition = place(next).ok_or_else(|| unknown_partition(topic, next, count))?;
-        self.append_locked(partition, lock(&partition.queue), record, bytes)
+        self.append_locked(partition, lock(&partition.queue), record, bytes, instead_of)
     }
 
     #[inline]
@@ -539,6 +554,7 @@ impl Accumulator {
         mut queue: MutexGuard<'_, Queue>,
         record: &RecordRef<'_>,
         bytes: usize,
+        instead_of: Option<Serial>,
     ) -> Result<Appended, AppendError> {
         let shared = &self.shared;
         let settings = &shared.settings;
@@ -556,6 +572,10 @@ impl Accumulator {
             if let Some(open) = &mut queue.open {
                 break push(shared, open, record, cost);
             }
+            // Looked at again under the lock: what is opened after the end would never go.
+            if shared.closed.load(Ordering::Acquire) {
+                break Err(closed().into());
+            }
             let mut credit = Credit::default();
             if !shared.quota.charge(&mut credit, cost) {
                 break Err(AppendError::Full);
@@ -570,7 +590,7 @@ impl Accumulator {
                 topic: partition.topic.clone(),
                 partition: partition.id,
                 completion: Completion::new(),
-                serial: shared.incomplete.open(),
+                serial: shared.incomplete.open(instead_of),
                 quota_bytes: 0,
                 quota_messages: 0,
                 created,
@@ -605,7 +625,10 @@ impl Accumulator {
             && let Some(partitions) = topic.partitions.load().as_ref()
         {
             drop(stage);
-            return self.append_placed(topic, partitions, record, bytes);
+            return self.append_placed(topic, partitions, record, bytes, None);
+        }
+        if shared.closed.load(Ordering::Acquire) {
+            return Err(closed().into());
         }
         let mut credit = Credit::default();
         let cost = i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -626,7 +649,7 @@ impl Accumulator {
         let first = stage.records.is_empty();
         if first {
             stage.completion = Some(Completion::new());
-            stage.serial = shared.incomplete.open();
+            stage.serial = shared.incomplete.open(None);
             stage.since = shared.clock.now();
         }
         let index = u32::try_from(stage.records.len()).unwrap_or(u32::MAX);
@@ -703,7 +726,7 @@ impl Accumulator {
                 opaque: staged.opaque,
             };
             let bytes = usize::try_from(staged.bytes).unwrap_or(0);
-            match self.append_placed(topic, partitions, &record, bytes) {
+            match self.append_placed(topic, partitions, &record, bytes, Some(serial)) {
                 Ok(Appended { completion, index }) => Redirect::To(completion, index),
                 Err(AppendError::Rejected(error)) => Redirect::Failed(error),
                 Err(AppendError::Full) => Redirect::Failed(
@@ -774,6 +797,21 @@ impl Accumulator {
         self.shared.edge(Edge::Purge { queued, in_flight });
     }
 
+    /// The sender is gone: what is queued is given up, so that no handle waits for ever.
+    pub(crate) fn end(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        self.shared.ended.store(true, Ordering::Release);
+        for topic in self.topics().values() {
+            self.fail_stage(topic, &closed().with_topic(topic.name.as_str()));
+        }
+        for partition in self.partitions() {
+            drop(partition.take_older(&self.shared, Instant::FAR_FUTURE));
+        }
+        // What was on its way to the sender holds partitions, and they their batches.
+        lock(&self.shared.edges).clear();
+        self.shared.quota.wake_all();
+    }
+
     /// Takes no more records. What is in it goes out.
     pub fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);
@@ -806,6 +844,10 @@ fn push(shared: &Shared, open: &mut OpenBatch, record: &RecordRef<'_>, cost: i64
         open.debt.opaques.push(record.opaque);
     }
     Ok(Appended { completion: open.debt.completion.clone(), index })
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the producer is closed")
 }
 
 fn too_large(topic: &Topic, bytes: usize, limit: usize) -> Error {

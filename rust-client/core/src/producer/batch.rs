@@ -8,6 +8,7 @@ use ottla_protocol::record::{Attributes, BatchHeader, DecodedBatch, seal_header}
 use ottla_protocol::{Records, Text};
 
 use super::accumulator::{Partition, Shared};
+use super::incomplete::Serial;
 use crate::completion::{BatchResult, Completion};
 use crate::error::{Error, ErrorKind};
 use crate::time::Instant;
@@ -25,7 +26,7 @@ pub(crate) struct Debt {
     pub(crate) topic: Text,
     pub(crate) partition: i32,
     pub(crate) completion: Arc<Completion>,
-    pub(crate) serial: u64,
+    pub(crate) serial: Serial,
     pub(crate) quota_bytes: i64,
     pub(crate) quota_messages: i64,
     pub(crate) created: Instant,
@@ -89,7 +90,7 @@ pub struct DeliveryReport {
     opaques: Vec<u64>,
     bytes: ReportBytes,
     quota: (i64, i64),
-    serial: u64,
+    serial: Serial,
 }
 
 impl DeliveryReport {
@@ -149,7 +150,7 @@ pub(crate) struct ProducerBatch {
     /// `None` once it was completed early (it expired in flight): what is left holds its place in the sequence.
     pub(crate) debt: Option<Debt>,
     pub(crate) created: Instant,
-    pub(crate) serial: u64,
+    pub(crate) serial: Serial,
 }
 
 impl ProducerBatch {
@@ -193,7 +194,7 @@ pub(crate) struct CompressJob {
 }
 
 impl CompressJob {
-    pub(crate) fn run(mut self, shared: &Shared) {
+    pub(crate) fn run(mut self, shared: &Arc<Shared>) {
         let Some(mut batch) = self.batch.take() else { return };
         let settings = &shared.settings;
         let serial = batch.serial;

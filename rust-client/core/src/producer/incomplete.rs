@@ -7,8 +7,15 @@ use std::task::{Context, Poll, Waker};
 #[derive(Debug, Default)]
 struct Inner {
     next: u64,
-    open: BTreeSet<u64>,
+    open: BTreeSet<Serial>,
     wakers: Vec<Waker>,
+}
+
+/// A batch's place among all: its turn, and a number of its own. What goes on into another batch keeps its turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Serial {
+    turn: u64,
+    number: u64,
 }
 
 /// The serial numbers of all batches that were opened and are not done.
@@ -26,15 +33,17 @@ impl Incomplete {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn open(&self) -> u64 {
+    /// A new batch; with the turn of `instead_of`, if its records were counted there.
+    pub(crate) fn open(&self, instead_of: Option<Serial>) -> Serial {
         let mut inner = self.inner();
         inner.next += 1;
-        let serial = inner.next;
+        let number = inner.next;
+        let serial = Serial { turn: instead_of.map_or(number, |before| before.turn), number };
         inner.open.insert(serial);
         serial
     }
 
-    pub(crate) fn done(&self, serial: u64) {
+    pub(crate) fn done(&self, serial: Serial) {
         let mut inner = self.inner();
         let was_first = inner.open.first() == Some(&serial);
         inner.open.remove(&serial);
@@ -53,7 +62,7 @@ impl Incomplete {
 
     pub(crate) fn poll(&self, waiter: &FlushWaiter, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.inner();
-        if inner.open.first().is_none_or(|first| *first > waiter.last) {
+        if inner.open.first().is_none_or(|first| first.turn > waiter.last) {
             return Poll::Ready(());
         }
         if !inner.wakers.iter().any(|waker| waker.will_wake(context.waker())) {

@@ -7,6 +7,8 @@ pub mod partitioner;
 mod quota;
 mod sender;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use accumulator::{Accumulator, AppendError, Appended, EdgeWaker, RecordRef, Topic};
 pub use batch::{DeliveryReport, Offload};

@@ -317,7 +317,11 @@ impl Sender {
                 if let Some(batch) = self.next_batch(now, index) {
                     bytes += batch.len();
                     batches.push((index, batch));
-                    if self.lanes.get(&index).is_some_and(|lane| !lane.retry.is_empty() || lane.partition.has_ready()) {
+                    if self
+                        .lanes
+                        .get(&index)
+                        .is_some_and(|lane| !lane.retry.is_empty() || lane.partition.has_ready(&self.accumulator.shared, now))
+                    {
                         self.make_ready(now, index);
                     }
                     if bytes >= MAX_REQUEST_BYTES {
@@ -755,6 +759,12 @@ impl Sender {
                 batch.complete(Err(error(PurgedFrom::InFlight).with_topic(topic.as_str())), -1, Vec::new());
             }
         }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.accumulator.end();
     }
 }
 
