@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-use ottla::{Client, Config, Record};
+use ottla::{Client, Config, Record, StartAt};
 use serde_json::json;
 
 struct Arguments {
@@ -78,6 +78,26 @@ fn produce(client: &Client, arguments: &Arguments) -> Result<(Option<u128>, Opti
     Ok((micros(metrics.delivery_latency_p50), micros(metrics.delivery_latency_p99)))
 }
 
+fn consume(client: &Client, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let partitions = client.admin().describe_topic_blocking(&arguments.topic)?.partitions;
+    let consumer = client.consumer()?;
+    consumer.assign(partitions.iter().map(|p| (arguments.topic.as_str(), p.partition, StartAt::Beginning)));
+    let (mut seen, mut bytes) = (0, 0);
+    while seen < arguments.records {
+        let Some(batch) = consumer.next_blocking(Duration::from_secs(30))? else {
+            return Err(format!("{seen} of {} records came", arguments.records).into());
+        };
+        for record in batch.records() {
+            bytes += record.value.map_or(0, <[u8]>::len);
+            seen += 1;
+        }
+    }
+    if bytes < seen as usize * arguments.value_size {
+        return Err(format!("{seen} records came with {bytes} bytes of values").into());
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = arguments()?;
     let mut config = Config::new();
@@ -90,6 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (cpu_before, _) = usage()?;
     let (p50, p99) = match arguments.case.as_str() {
         "produce" => produce(&client, &arguments)?,
+        "consume" => consume(&client, &arguments).map(|()| (None, None))?,
         other => return Err(format!("the case is produce or consume, not '{other}'").into()),
     };
     let seconds = start.elapsed().as_secs_f64();
