@@ -186,7 +186,6 @@ struct OpenBatch {
     debt: Debt,
 }
 
-#[allow(clippy::large_enum_variant, reason = "nearly all are Ready; a box would cost an allocation for each batch")]
 impl OpenBatch {
     fn is_due(&self, shared: &Shared, now: Instant) -> bool {
         now >= self.debt.created + shared.settings.linger
@@ -196,6 +195,7 @@ impl OpenBatch {
     }
 }
 
+#[allow(clippy::large_enum_variant, reason = "nearly all are Ready; a box would cost an allocation for each batch")]
 enum Sealed {
     Ready(ProducerBatch),
     Compressing(Serial),
