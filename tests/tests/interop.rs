@@ -1,5 +1,5 @@
 //! The client against a live Apache Kafka and against broker-lite: the same tests on both.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::Duration;
 
@@ -31,8 +31,11 @@ fn topic(client: &Client, partitions: i32) -> String {
     name
 }
 
-/// All records of a partition, as (offset, key, value, header values).
-fn read(client: &Client, topic: &str, partition: i32, count: usize) -> Vec<(i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<String>)> {
+/// Offset, key, value, headers.
+type Read = (i64, Option<Vec<u8>>, Option<Vec<u8>>, Vec<String>);
+
+/// The first records of a partition.
+fn read(client: &Client, topic: &str, partition: i32, count: usize) -> Vec<Read> {
     let consumer = client.consumer().unwrap();
     consumer.assign([(topic, partition, StartAt::Beginning)]);
     let mut all = Vec::new();
