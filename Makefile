@@ -59,10 +59,10 @@ kafka: ## fetch Apache Kafka from Maven Central, once, for the tests
 	@bash tests/tools/fetch-kafka.sh
 
 configuration: ## write CONFIGURATION.md from the table of properties
-	OTTLA_REGENERATE=1 cargo test --locked -p ottla-core configuration
+	cargo run --locked -p ottla-core --example configuration > CONFIGURATION.new && mv CONFIGURATION.new CONFIGURATION.md
 
 messages: kafka ## write rust-client/protocol/src/messages from Kafka's own schemas
-	cargo run --locked -p ottla-protocol-generator
+	cargo run --locked -p ottla-protocol-generator -- .cache/kafka/*/libs/kafka-clients-*.jar rust-client/protocol/src/messages
 
 clean: ## remove what was built (the fetched Kafka stays in .cache)
 	cargo clean

@@ -105,8 +105,7 @@ pub(super) const PROPERTIES: &[Property] = &[
         Low,
         "How many threads the process's IO runtime has. All clients share the runtime; the one that starts it decides.",
     )
-    .own()
-    .acts(),
+    .own(),
     Property::new(
         "message.max.bytes",
         Both,

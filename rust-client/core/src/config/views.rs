@@ -22,8 +22,6 @@ pub struct ClientConfig {
     pub default_api_timeout: Duration,
     /// `close.timeout.ms`
     pub close_timeout: Duration,
-    /// `io.threads`
-    pub io_threads: usize,
     /// `receive.message.max.bytes`, in bytes.
     pub receive_message_max_bytes: usize,
     /// `max.in.flight.requests.per.connection`
@@ -227,7 +225,6 @@ impl Config {
             connect_timeout: self.millis("connect.timeout.ms"),
             default_api_timeout: self.millis("default.api.timeout.ms"),
             close_timeout: self.millis("close.timeout.ms"),
-            io_threads: self.size("io.threads"),
             receive_message_max_bytes: self.receive_message_max_bytes()?,
             max_in_flight: self.size("max.in.flight"),
             topic_metadata_refresh_interval: u64::try_from(self.number("topic.metadata.refresh.interval.ms"))

@@ -58,7 +58,7 @@ fn librdkafkas_defaults() {
 fn a_clients_and_a_consumers_defaults() {
     let client = config(&[]).client().unwrap();
     assert_eq!(client.bootstrap_servers, [HostPort { host: "localhost".to_owned(), port: 9092 }]);
-    assert_eq!((client.client_id.as_str(), client.io_threads, client.tcp_nodelay), ("ottla", 1, true));
+    assert_eq!((client.client_id.as_str(), client.tcp_nodelay), ("ottla", true));
     assert_eq!((client.connect_timeout, client.close_timeout), (ms(10_000), ms(30_000)));
     assert_eq!((client.default_api_timeout, client.socket_timeout), (ms(60_000), ms(60_000)));
     assert_eq!((client.topic_metadata_refresh_interval, client.metadata_max_age), (Some(ms(300_000)), ms(900_000)));
