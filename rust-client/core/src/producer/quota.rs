@@ -103,7 +103,11 @@ impl Quota {
         if credit.messages < 1 {
             match take(&self.messages, chunk_messages, 1) {
                 Some(taken) => credit.messages += taken,
-                None => return false,
+                None => {
+                    // The bytes that were just taken go back: the caller may have no batch to keep the credit in.
+                    self.bytes.fetch_add(std::mem::take(&mut credit.bytes), Ordering::SeqCst);
+                    return false;
+                }
             }
         }
         credit.bytes -= bytes;
@@ -206,5 +210,8 @@ mod tests {
         quota.release(500, 2);
         assert!(quota.charge(&mut credit, 1) && quota.charge(&mut credit, 1) && quota.charge(&mut credit, 1));
         assert!(!quota.charge(&mut credit, 1), "three messages are the limit");
+        let used = quota.used_bytes();
+        assert!(!quota.charge(&mut Credit::default(), 1));
+        assert_eq!(quota.used_bytes(), used, "a refusal costs nothing");
     }
 }
