@@ -14,6 +14,7 @@ use ottla_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 use ottla_protocol::{Request, Text};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::admin::Admin;
 use crate::consumer::Consumer;
@@ -289,8 +290,11 @@ impl ClientInner {
 
     /// Waits on the IO runtime, for callers that may be on any executor.
     pub(crate) async fn sleep(&self, duration: Duration) {
+        // The set ends its task with the waiter: one that gives up leaves no timer behind.
+        let mut sleeping = JoinSet::new();
+        sleeping.spawn_on(async move { tokio::time::sleep(duration).await }, &self.handle);
         // Fails only when the runtime is gone; then there is nothing to wait for.
-        let _ = self.handle.spawn(async move { tokio::time::sleep(duration).await }).await;
+        let _ = sleeping.join_next().await;
     }
 
     async fn connected(self: &Arc<Self>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The public consumer, and the task that carries out what the fetcher decides.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,8 +34,44 @@ struct Shared {
 
 struct State {
     fetcher: Fetcher,
-    wakers: Vec<Waker>,
+    /// Of those who wait for a batch, by their places in line.
+    wakers: BTreeMap<u64, Waker>,
+    next_place: u64,
     closed: bool,
+}
+
+impl State {
+    fn new(fetcher: Fetcher) -> Self {
+        Self { fetcher, wakers: BTreeMap::new(), next_place: 0, closed: false }
+    }
+}
+
+/// One who waits for a batch. Dropped, it leaves nothing behind: whoever asks a quiet partition again and again does not pile up
+/// wakers.
+struct Waiter<'a> {
+    shared: &'a Shared,
+    place: Option<u64>,
+}
+
+impl Future for Waiter<'_> {
+    type Output = Result<Option<FetchedBatch>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let shared = self.shared;
+        shared.poll_next(&mut self.place, context)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            let mut state = self.shared.state();
+            let waker = state.wakers.remove(&place);
+            // Dropped outside the lock: with it may go a task, and with that a waiter.
+            drop(state);
+            drop(waker);
+        }
+    }
 }
 
 impl Shared {
@@ -53,30 +90,44 @@ impl Shared {
     /// Wakes whom a change concerns.
     fn rouse(&self, mut state: MutexGuard<'_, State>) {
         let driver = state.fetcher.take_wake();
-        let wakers = if state.fetcher.is_ready() || state.closed { std::mem::take(&mut state.wakers) } else { Vec::new() };
+        let wakers = if state.fetcher.is_ready() || state.closed { std::mem::take(&mut state.wakers) } else { BTreeMap::new() };
         drop(state);
         if driver {
             self.wake.notify_one();
         }
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
     }
 
-    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Result<Option<FetchedBatch>, Error>> {
+    /// Takes the next batch or an error, if there is one.
+    fn take(&self, state: &mut State) -> Option<Result<FetchedBatch, Error>> {
+        let taken = state.fetcher.take();
+        if state.fetcher.take_wake() {
+            self.wake.notify_one();
+        }
+        taken
+    }
+
+    /// `place` is the waiter's own, so that it stands in line once however often it is polled.
+    fn poll_next(&self, place: &mut Option<u64>, context: &mut Context<'_>) -> Poll<Result<Option<FetchedBatch>, Error>> {
         let mut state = self.state();
         if state.closed {
             return Poll::Ready(Ok(None));
         }
-        let taken = state.fetcher.take();
-        if taken.is_none() && !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            state.wakers.push(context.waker().clone());
+        if let Some(taken) = self.take(&mut state) {
+            let waker = place.take().and_then(|place| state.wakers.remove(&place));
+            drop(state);
+            drop(waker);
+            return Poll::Ready(taken.map(Some));
         }
-        if state.fetcher.take_wake() {
-            self.wake.notify_one();
-        }
-        match taken {
-            Some(taken) => Poll::Ready(taken.map(Some)),
-            None => Poll::Pending,
-        }
+        let next = &mut state.next_place;
+        let place = *place.get_or_insert_with(|| {
+            *next += 1;
+            *next
+        });
+        let before = state.wakers.insert(place, context.waker().clone());
+        drop(state);
+        drop(before);
+        Poll::Pending
     }
 }
 
@@ -90,6 +141,8 @@ pub struct Consumer {
     client: Arc<ClientInner>,
     config: ConsumerConfig,
     isolation: IsolationLevel,
+    /// The stream's place in line.
+    stream_place: Option<u64>,
     /// Dropped with the consumer: the driver ends.
     _stop: watch::Sender<()>,
 }
@@ -105,7 +158,7 @@ impl Consumer {
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
         fetcher.quota().set_notify(Arc::new(move || waker.notify_one()));
-        let shared = Arc::new(Shared { state: Mutex::new(State { fetcher, wakers: Vec::new(), closed: false }), wake });
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(fetcher)), wake });
         let (stop, stopped) = watch::channel(());
         let driver = Driver {
             client: client.clone(),
@@ -116,7 +169,7 @@ impl Consumer {
             tasks: JoinSet::new(),
         };
         client.handle.spawn(driver.run(stopped));
-        Ok(Self { shared, client, config, isolation, _stop: stop })
+        Ok(Self { shared, client, config, isolation, stream_place: None, _stop: stop })
     }
 
     /// Replaces the assignment: (topic, partition, where to start). Batches that were taken before hand out no more records.
@@ -182,7 +235,7 @@ impl Consumer {
     /// # Errors
     /// What is wrong with a partition, or with a broker for some time. The consumer goes on: call again.
     pub async fn next(&self) -> Result<Option<FetchedBatch>, Error> {
-        std::future::poll_fn(|context| self.shared.poll_next(context)).await
+        Waiter { shared: &self.shared, place: None }.await
     }
 
     /// [`Consumer::next`], but `None` as well if nothing came within `limit`.
@@ -215,10 +268,8 @@ impl Consumer {
     /// # Errors
     /// As [`Consumer::next`].
     pub fn try_next(&self) -> Result<Option<FetchedBatch>, Error> {
-        match self.shared.poll_next(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(next) => next,
-            Poll::Pending => Ok(None),
-        }
+        let mut state = self.shared.state();
+        if state.closed { Ok(None) } else { self.shared.take(&mut state).transpose() }
     }
 
     /// What an assigned partition's log holds, as the last fetch told.
@@ -302,7 +353,8 @@ impl futures_core::Stream for Consumer {
     type Item = Result<FetchedBatch, Error>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared.poll_next(context).map(Result::transpose)
+        let this = self.get_mut();
+        this.shared.poll_next(&mut this.stream_place, context).map(Result::transpose)
     }
 }
 
@@ -441,4 +493,44 @@ async fn fetch(
     let version = connection.ready().await?.version_of::<FetchRequest>(max_version)?;
     fit_fetch_request(&mut request, version);
     Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+
+    use ottla_core::random::Rng;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_waiter_stands_in_line_once_and_leaves_when_it_is_dropped() {
+        let fetcher = Fetcher::new(ConsumerSettings::default(), Rng::from_seed(1));
+        let shared = Shared { state: Mutex::new(State::new(fetcher)), wake: Arc::new(Notify::new()) };
+        let kept = Arc::new(Count::default());
+        let mut waiter = pin!(Waiter { shared: &shared, place: None });
+        for _ in 0..100 {
+            assert!(waiter.as_mut().poll(&mut Context::from_waker(&Waker::from(kept.clone()))).is_pending());
+            // Each has a waker of its own, as each call of a blocking twin has.
+            let mut dropped = pin!(Waiter { shared: &shared, place: None });
+            let waker = Waker::from(Arc::new(Count::default()));
+            assert!(dropped.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(shared.state().wakers.len(), 1);
+        let mut state = shared.state();
+        state.closed = true;
+        shared.rouse(state);
+        assert_eq!(kept.0.load(Ordering::SeqCst), 1, "a dropped waiter takes nobody's wake-up along");
+        assert!(shared.state().wakers.is_empty());
+    }
 }
