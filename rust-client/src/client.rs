@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use ottla_core::config::{AddressFamily, ClientConfig, Config};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::metadata::{BrokerInfo, Cluster, MetadataSettings, MetadataUpdater};
+use ottla_core::offload::Offload;
 use ottla_core::random::Rng;
 use ottla_core::time::Clock;
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
@@ -20,6 +21,7 @@ use crate::admin::Admin;
 use crate::consumer::Consumer;
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
+use crate::offload::BlockingPool;
 use crate::producer::{Producer, ProducerBuilder};
 use crate::runtime::{RuntimeClock, block_on, seed, shared};
 
@@ -35,6 +37,8 @@ pub(crate) struct ClientInner {
     pub(crate) config: Config,
     pub(crate) settings: ClientConfig,
     pub(crate) handle: Handle,
+    /// Where work that takes long runs.
+    pub(crate) offload: Arc<dyn Offload>,
     pub(crate) clock: Arc<RuntimeClock>,
     pub(crate) connections: Connections,
     pub(crate) client_id: Option<Text>,
@@ -60,6 +64,7 @@ pub struct ClientBuilder {
     config: Config,
     handle: Option<Handle>,
     connector: Option<Arc<dyn Connector>>,
+    offload: Option<Arc<dyn Offload>>,
     seed: Option<u64>,
 }
 
@@ -91,6 +96,13 @@ impl ClientBuilder {
     #[must_use]
     pub fn connector(mut self, connector: Arc<dyn Connector>) -> Self {
         self.connector = Some(connector);
+        self
+    }
+
+    /// Runs work that takes long (compressing and inflating large batches) here instead of on the runtime's blocking threads.
+    #[must_use]
+    pub fn offload(mut self, offload: Arc<dyn Offload>) -> Self {
+        self.offload = Some(offload);
         self
     }
 
@@ -148,6 +160,7 @@ impl ClientBuilder {
             client_id,
             cluster: ArcSwap::default(),
             wake: Arc::new(Notify::new()),
+            offload: self.offload.unwrap_or_else(|| Arc::new(BlockingPool(handle.clone()))),
             news: watch::Sender::new(News::default()),
             rng: Mutex::new(rng),
             handle,

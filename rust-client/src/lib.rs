@@ -20,6 +20,7 @@ mod admin;
 mod client;
 mod consumer;
 mod network;
+mod offload;
 mod offsets;
 mod producer;
 mod runtime;
@@ -34,6 +35,7 @@ pub use ottla_core::consumer::{BatchCursor, FetchedBatch, FetchedRecords, Positi
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
 pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
 pub use ottla_core::metrics::ProducerSnapshot;
+pub use ottla_core::offload::Offload;
 pub use ottla_core::producer::DeliveryReport;
 pub use ottla_core::random::Rng;
 pub use ottla_protocol::record::{HeadersView, RecordHeader, RecordView};

@@ -12,13 +12,10 @@ use ottla_core::config::{Acks, ProducerConfig};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::event_queue::EventQueue;
 use ottla_core::metrics::{ProducerMetrics, ProducerSnapshot};
-use ottla_core::producer::{
-    Accumulator, AppendError, Command, DeliveryReport, Offload, ProducerSettings, RecordRef, Sender, Topic,
-};
+use ottla_core::producer::{Accumulator, AppendError, Command, DeliveryReport, ProducerSettings, RecordRef, Sender, Topic};
 use ottla_core::time::Clock;
 use ottla_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use ottla_protocol::messages::produce::{ProduceRequest, ProduceResponse};
-use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::ClientInner;
@@ -152,7 +149,7 @@ impl ProducerBuilder {
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
         let clock: Arc<dyn Clock> = self.client.clock.clone();
-        let offload = Arc::new(BlockingPool(self.client.handle.clone()));
+        let offload = self.client.offload.clone();
         let settings = settings(&config, self.reports);
         let mut rng = self.client.fork_rng();
         let seed = rng.next_u64();
@@ -199,15 +196,6 @@ fn settings(config: &ProducerConfig, reports: bool) -> ProducerSettings {
         buffer_bytes: config.queue_buffering_max_bytes,
         buffer_messages: if config.queue_buffering_max_messages == usize::MAX { 0 } else { config.queue_buffering_max_messages },
         reports,
-    }
-}
-
-/// Work that takes long, beside the IO thread.
-struct BlockingPool(Handle);
-
-impl Offload for BlockingPool {
-    fn run(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.spawn_blocking(job);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod error;
 pub mod event_queue;
 pub mod metadata;
 pub mod metrics;
+pub mod offload;
 pub mod producer;
 pub mod random;
 pub mod time;

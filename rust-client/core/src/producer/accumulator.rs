@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ottla_protocol::record::{Attributes, BatchBuilder, BatchHeader};
 use ottla_protocol::{ErrorCode, Text};
 
-use super::batch::{CompressJob, Debt, DeliveryReport, Offload, ProducerBatch, ReportBytes};
+use super::batch::{CompressJob, Debt, DeliveryReport, ProducerBatch, ReportBytes};
 use super::incomplete::{FlushWaiter, Incomplete, Serial};
 use super::partitioner::{self, StickyPartition};
 use super::quota::{Credit, Quota};
@@ -21,10 +21,8 @@ use crate::completion::{Completion, RecordHandle, Redirect};
 use crate::error::{Error, ErrorKind};
 use crate::event_queue::EventQueue;
 use crate::metadata::{Cluster, TopicInfo};
+use crate::offload::{OFFLOAD_FROM, Offload};
 use crate::time::{Clock, Instant};
-
-/// Batches of at least this size are compressed beside the IO thread.
-const OFFLOAD_FROM: usize = 32 * 1024;
 
 /// A record on its way in, borrowed from the caller.
 #[derive(Clone, Copy, Debug)]

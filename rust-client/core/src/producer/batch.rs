@@ -13,12 +13,6 @@ use crate::completion::{BatchResult, Completion};
 use crate::error::{Error, ErrorKind};
 use crate::time::Instant;
 
-/// Runs work that takes long beside the IO thread. A job that is dropped unrun ends its batch with an error.
-pub trait Offload: Send + Sync {
-    /// Runs `job` somewhere, soon.
-    fn run(&self, job: Box<dyn FnOnce() + Send>);
-}
-
 /// What a batch owes: its completion, its quota, its place among the incomplete. Dropping it unpaid completes it with an error,
 /// so that nothing hangs on a dead runtime.
 pub(crate) struct Debt {

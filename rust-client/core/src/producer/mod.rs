@@ -11,7 +11,7 @@ mod settings;
 mod tests;
 
 pub use accumulator::{Accumulator, AppendError, Appended, EdgeWaker, RecordRef, Topic};
-pub use batch::{DeliveryReport, Offload};
+pub use batch::DeliveryReport;
 pub use incomplete::FlushWaiter;
 pub use quota::Quota;
 pub use sender::{Command, Sender};

@@ -17,6 +17,7 @@ use crate::completion::RecordHandle;
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{BrokerInfo, Cluster, PartitionInfo, TopicInfo};
 use crate::metrics::ProducerMetrics;
+use crate::offload::Offload;
 use crate::random::Rng;
 use crate::time::{Clock, Instant};
 
