@@ -528,7 +528,9 @@ impl Sender {
                 }
                 self.metrics.on_failed(u64::try_from(batch.header.records_count).unwrap_or(0));
                 let error = if expired { timed_out(&error, settings_delivery(&self.accumulator)) } else { error };
-                let error = self.place(index, error).with_possibly_written(true);
+                // A refusal says that nothing was appended, but only of the attempt that it answers.
+                let possibly_written = batch.attempts > 1 || error.possibly_written();
+                let error = self.place(index, error).with_possibly_written(possibly_written);
                 batch.complete(Err(error), -1, Vec::new());
             }
         }
