@@ -1,21 +1,12 @@
 //! What a C face asks of the core, held against the public Rust API: an opaque for each record, reports served when polled, quota
 //! held until then, a batch held while seeking, everything dropped with work under way.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::sync::mpsc;
-use std::time::Duration;
 
-use ottla::{Client, DeliveryReport, ErrorKind, NewTopic, Producer, Record, StartAt};
-use ottla_broker::Broker;
-use ottla_tests::kafka::{LiveKafka, unique_name};
+use ottla::{Client, DeliveryReport, ErrorKind, Producer, Record, StartAt};
+use ottla_tests::kafka::unique_name;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn on_both(test: impl Fn(&str)) {
-    let lite = Broker::start_blocking().unwrap();
-    test(lite.bootstrap_servers());
-    test(LiveKafka::shared().bootstrap_servers());
-}
+use crate::helper::{PATIENCE, client, on_both, topic};
 
 /// A producer as `rd_kafka_t` is one: it takes records at once, and reports are served by whichever thread polls.
 struct Handle {
@@ -35,11 +26,7 @@ struct Served {
 
 impl Handle {
     fn new(servers: &str, properties: &[(&str, &str)]) -> Self {
-        let mut builder = Client::builder().set("bootstrap.servers", servers).unwrap();
-        for (name, value) in properties {
-            builder = builder.set(name, value).unwrap();
-        }
-        let client = builder.build().unwrap();
+        let client = client(servers, properties);
         let producer = client.producer_builder().reports(true).build().unwrap();
         let (wake, wakes) = mpsc::channel();
         producer.reports().set_notify(Some(std::sync::Arc::new(move || {
@@ -102,8 +89,7 @@ fn reports_come_with_opaque_key_and_value_after_compression_and_before_the_topic
 fn quota_and_flush_wait_for_reports_to_be_served() {
     on_both(|servers| {
         let handle = Handle::new(servers, &[("queue.buffering.max.messages", "10"), ("linger.ms", "0")]);
-        let topic = unique_name("quota");
-        handle.client.admin().create_topic_blocking(NewTopic::new(&topic).partitions(1)).unwrap();
+        let topic = topic(&handle.client, 1);
         for _ in 0..10 {
             drop(handle.producer.try_send(&Record::to(&topic).value("v")).unwrap());
         }
@@ -125,9 +111,8 @@ fn quota_and_flush_wait_for_reports_to_be_served() {
 #[test]
 fn a_batch_held_while_seeking_hands_out_nothing_stale_and_half_a_batch_moves_the_position_by_half() {
     on_both(|servers| {
-        let client = Client::builder().set("bootstrap.servers", servers).unwrap().build().unwrap();
-        let topic = unique_name("cursor");
-        client.admin().create_topic_blocking(NewTopic::new(&topic).partitions(1)).unwrap();
+        let client = client(servers, &[]);
+        let topic = topic(&client, 1);
         let producer = client.producer().unwrap();
         for i in 0..10 {
             drop(producer.try_send(&Record::to(&topic).value(&format!("{i}"))).unwrap());
@@ -150,7 +135,7 @@ fn a_batch_held_while_seeking_hands_out_nothing_stale_and_half_a_batch_moves_the
 #[test]
 fn everything_dropped_with_work_under_way_completes_every_handle() {
     on_both(|servers| {
-        let client = Client::builder().set("bootstrap.servers", servers).unwrap().build().unwrap();
+        let client = client(servers, &[]);
         let producer = client.producer().unwrap();
         let topic = unique_name("dropped");
         let deliveries: Vec<_> = (0..100).map(|_| producer.try_send(&Record::to(&topic).value("v")).unwrap()).collect();
@@ -163,23 +148,4 @@ fn everything_dropped_with_work_under_way_completes_every_handle() {
             }
         }
     });
-}
-
-#[test]
-fn a_broker_that_is_gone_for_good_fails_each_record_within_its_time() {
-    let lite = Broker::start_blocking().unwrap();
-    let properties = [("delivery.timeout.ms", "1500"), ("request.timeout.ms", "500"), ("linger.ms", "0")];
-    let mut builder = Client::builder().set("bootstrap.servers", lite.bootstrap_servers()).unwrap();
-    for (name, value) in properties {
-        builder = builder.set(name, value).unwrap();
-    }
-    let client = builder.build().unwrap();
-    let producer = client.producer().unwrap();
-    producer.send_blocking(Record::to("gone").value("v")).unwrap().wait().unwrap();
-    lite.stop();
-    let known = producer.send_blocking(Record::to("gone").value("v")).unwrap().wait().unwrap_err();
-    assert_eq!(known.kind(), ErrorKind::MsgTimedOut, "{known}");
-    assert_eq!(known.topic(), Some("gone"));
-    let unknown = producer.send_blocking(Record::to("never.seen").value("v")).unwrap().wait().unwrap_err();
-    assert_eq!(unknown.kind(), ErrorKind::MsgTimedOut, "{unknown}");
 }

@@ -1,0 +1,8 @@
+//! The client from outside, against a live Apache Kafka and against broker-lite: the same tests on both wherever both can.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod bad_input;
+mod c_shaped;
+mod helper;
+mod round_trip;
+mod three_brokers;
