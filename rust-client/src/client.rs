@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ottla_core::config::{AddressFamily, ClientConfig, Config};
 use ottla_core::error::{Error, ErrorKind};
-use ottla_core::metadata::{BrokerInfo, Cluster, MetadataSettings, MetadataUpdater};
+use ottla_core::metadata::{BrokerInfo, Cluster, LeaderHint, MetadataSettings, MetadataUpdater};
 use ottla_core::offload::Offload;
 use ottla_core::random::Rng;
 use ottla_core::time::Clock;
@@ -280,6 +280,18 @@ impl ClientInner {
         self.wake.notify_one();
     }
 
+    /// Newer leaders that came with errors: known to all from now on, without a wait for metadata.
+    pub(crate) fn learn_leaders(&self, hints: &[LeaderHint]) {
+        let mut updater = lock(&self.updater);
+        if let Some(cluster) = updater.learn(hints) {
+            // Under the lock, so that a metadata answer does not come in between.
+            let version = cluster.version;
+            self.cluster.store(cluster);
+            drop(updater);
+            self.news.send_replace(News { version, error: None });
+        }
+    }
+
     /// Changes whenever metadata came or could not be had.
     pub(crate) fn news(&self) -> watch::Receiver<News> {
         self.news.subscribe()
@@ -430,9 +442,13 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
             let now = inner.clock.now();
             match answer {
                 Ok(response) => {
-                    let cluster = lock(&inner.updater).on_response(now, response);
-                    let version = cluster.version;
-                    inner.cluster.store(cluster);
+                    let version = {
+                        let mut updater = lock(&inner.updater);
+                        let cluster = updater.on_response(now, response);
+                        let version = cluster.version;
+                        inner.cluster.store(cluster);
+                        version
+                    };
                     inner.news.send_replace(News { version, error: None });
                 }
                 Err(error) => {

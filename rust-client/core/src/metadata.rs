@@ -83,11 +83,54 @@ impl Cluster {
         self.topic(topic)?.partitions.get(usize::try_from(partition).ok()?)
     }
 
+    /// This cluster with newer leaders, or `None` if no hint tells anything new: a hint counts if its epoch is newer than what is
+    /// known and its broker's address is known.
+    fn with_leaders(&self, hints: &[LeaderHint]) -> Option<Self> {
+        let mut next: Option<Self> = None;
+        for hint in hints {
+            let known = next.as_ref().unwrap_or(self);
+            let newer = known
+                .partition(&hint.topic, hint.partition)
+                .is_some_and(|info| hint.leader >= 0 && hint.leader_epoch > info.leader_epoch);
+            if !newer || (hint.broker.is_none() && !known.brokers.contains_key(&hint.leader)) {
+                continue;
+            }
+            let next = next.get_or_insert_with(|| Self { version: self.version + 1, ..self.clone() });
+            if let Some(broker) = &hint.broker {
+                next.brokers.insert(broker.id, broker.clone());
+            }
+            if let Some(topic) = next.topics.get_mut(&hint.topic)
+                && let Some(place) = usize::try_from(hint.partition).ok()
+                && let Some(info) = Arc::make_mut(topic).partitions.get_mut(place)
+            {
+                info.leader = hint.leader;
+                info.leader_epoch = hint.leader_epoch;
+                info.error = ErrorCode::None;
+            }
+        }
+        next
+    }
+
     /// The name of the topic with this id.
     #[must_use]
     pub fn topic_name(&self, id: Uuid) -> Option<&Text> {
         self.topics.values().find(|topic| topic.id == id && !id.is_zero()).map(|topic| &topic.name)
     }
+}
+
+/// A newer leader, as a broker tells it with the error NOT_LEADER_OR_FOLLOWER or FENCED_LEADER_EPOCH (KIP-951).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaderHint {
+    /// The topic.
+    pub topic: Text,
+    /// The partition.
+    pub partition: i32,
+    /// The new leader's broker id.
+    pub leader: i32,
+    /// The new leader's epoch.
+    pub leader_epoch: i32,
+    /// The new leader's address, if the answer names it.
+    pub broker: Option<BrokerInfo>,
 }
 
 fn topic_info(topic: ottla_protocol::messages::metadata::MetadataResponseTopic, before: Option<&TopicInfo>) -> Option<TopicInfo> {
@@ -195,6 +238,12 @@ impl MetadataUpdater {
         self.asked = true;
     }
 
+    /// Takes in newer leaders that came with errors. Returns the new snapshot if they told anything new.
+    pub fn learn(&mut self, hints: &[LeaderHint]) -> Option<Arc<Cluster>> {
+        self.cluster = Arc::new(self.cluster.with_leaders(hints)?);
+        Some(self.cluster.clone())
+    }
+
     /// When [`Self::poll`] may have something to say.
     #[must_use]
     pub fn deadline(&self) -> Instant {
@@ -289,4 +338,51 @@ pub fn backoff(attempts: u32, first: Duration, max: Duration, rng: &mut Rng) -> 
     let micros = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
     let percent = 80 + u64::from(rng.next_u32() % 41);
     Duration::from_micros(micros.saturating_mul(percent) / 100).min(max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known() -> Cluster {
+        let broker = |id| BrokerInfo { id, host: Text::from("b"), port: 9092, rack: None };
+        let partition = PartitionInfo {
+            partition: 0,
+            error: ErrorCode::None,
+            leader: 1,
+            leader_epoch: 5,
+            replicas: vec![1, 2],
+            isr: vec![1, 2],
+        };
+        let topic = TopicInfo {
+            name: Text::from("t"),
+            id: Uuid::ZERO,
+            error: ErrorCode::None,
+            is_internal: false,
+            partitions: vec![partition],
+        };
+        Cluster {
+            version: 3,
+            brokers: [(1, broker(1)), (2, broker(2))].into(),
+            topics: [(topic.name.clone(), Arc::new(topic))].into(),
+            ..Cluster::default()
+        }
+    }
+
+    fn hint(leader: i32, leader_epoch: i32) -> LeaderHint {
+        LeaderHint { topic: Text::from("t"), partition: 0, leader, leader_epoch, broker: None }
+    }
+
+    #[test]
+    fn a_leader_hint_counts_when_its_epoch_is_newer_and_its_broker_known() {
+        let cluster = known();
+        assert_eq!(cluster.with_leaders(&[hint(2, 5), hint(2, 4), hint(-1, 9), hint(3, 6)]), None);
+        let moved = cluster.with_leaders(&[hint(2, 6)]).unwrap();
+        let info = moved.partition(&Text::from("t"), 0).unwrap();
+        assert_eq!((moved.version, info.leader, info.leader_epoch), (4, 2, 6));
+        let broker = BrokerInfo { id: 3, host: Text::from("new"), port: 1, rack: None };
+        let moved = cluster.with_leaders(&[LeaderHint { broker: Some(broker.clone()), ..hint(3, 7) }, hint(2, 6)]).unwrap();
+        assert_eq!(moved.partition(&Text::from("t"), 0).unwrap().leader, 3, "the older hint behind it does not count");
+        assert_eq!(moved.brokers.get(&3), Some(&broker));
+    }
 }
