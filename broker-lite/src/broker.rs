@@ -1,32 +1,38 @@
 //! Starting and stopping.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_protocol::{ErrorCode, Text};
+use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, NODE_ID};
 use crate::config::{BrokerConfig, TopicConfig};
 use crate::error::Error;
 use crate::log::Refusal;
+use crate::memory::MemoryConnector;
+use crate::node::{Command, Node, NodeSetup};
+use crate::random::Random;
 use crate::server;
 
 /// How long a stop waits for the broker's thread.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
+/// The port that clients are told of a broker in memory.
+const MEMORY_PORT: u16 = 9092;
 
 /// A running broker. Dropping it stops it.
 pub struct Broker {
     cluster: Arc<Cluster>,
     bootstrap_servers: String,
-    local_addr: SocketAddr,
+    runtime: Handle,
     stop: watch::Sender<bool>,
     /// Hears when the broker's own thread has ended; nothing if it runs on somebody else's runtime.
-    ended: Option<mpsc::Receiver<()>>,
+    ended: Option<std::sync::mpsc::Receiver<()>>,
 }
 
 impl Broker {
@@ -59,10 +65,43 @@ impl Broker {
         &self.bootstrap_servers
     }
 
-    /// The address of the listener.
+    /// The address of the listener; one that nobody listens at (`0.0.0.0:0`) if the broker is in memory.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.local_addr
+        let listener = self.cluster.nodes.first().and_then(Node::local_addr);
+        listener.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    /// Opens connections through memory, to a broker with listeners as well as to one without.
+    #[must_use]
+    pub fn memory_connector(&self) -> MemoryConnector {
+        MemoryConnector::new(self.cluster.clone())
+    }
+
+    /// A connection through memory to the broker with this id.
+    ///
+    /// # Errors
+    /// [`std::io::ErrorKind::ConnectionRefused`] if there is none, or it is stopped.
+    pub fn connect_in_memory(&self, node_id: i32) -> std::io::Result<DuplexStream> {
+        self.memory_connector().connect_to(node_id)
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    pub(crate) fn has_own_thread(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Lets a broker accept connections.
+    pub(crate) fn serve_on(&self, node: &Node, listener: TcpListener) -> Result<(), Error> {
+        let _entered = self.runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Runtime)?;
+        if node.command(Command::Listen(listener)) {
+            return Ok(());
+        }
+        Err(Error::Runtime(std::io::Error::other("the broker's runtime has ended")))
     }
 
     /// Creates a topic, as CreateTopics does.
@@ -125,10 +164,12 @@ impl std::fmt::Debug for Broker {
 #[derive(Clone, Debug)]
 pub struct BrokerBuilder {
     listen: String,
+    in_memory: bool,
     advertised: Option<String>,
     topics: Vec<(String, Option<i32>)>,
     config: BrokerConfig,
-    clock: Clock,
+    clock: Option<Clock>,
+    seed: Option<u64>,
     runtime: Option<Handle>,
 }
 
@@ -136,10 +177,12 @@ impl Default for BrokerBuilder {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:0".into(),
+            in_memory: false,
             advertised: None,
             topics: Vec::new(),
             config: BrokerConfig::default(),
-            clock: Clock::system(),
+            clock: None,
+            seed: None,
             runtime: None,
         }
     }
@@ -150,6 +193,25 @@ impl BrokerBuilder {
     #[must_use]
     pub fn listen(mut self, address: impl Into<String>) -> Self {
         self.listen = address.into();
+        self
+    }
+
+    /// Opens no socket and starts no thread: connections come through [`Broker::memory_connector`], and the broker runs on the
+    /// runtime that [`BrokerBuilder::start`] is called in, unless one is given. Clients are told that broker N is at `broker-N:9092`.
+    ///
+    /// With a clock ([`Clock::tokio`], which is the default here, or a manual one) and a [seed](BrokerBuilder::seed) that are the
+    /// same, the same requests get the same answers, on a runtime with one thread also in the same order and at the same time.
+    /// Waits (a long poll, a delay, a throttled connection) always go by the runtime's timer.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// What ids and all else that is random are drawn from. By default each broker has a seed of its own.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -201,11 +263,12 @@ impl BrokerBuilder {
     /// The clock that timestamps and retention go by.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
-    /// Runs on this runtime, which needs its IO and time drivers, instead of a thread and runtime of the broker's own.
+    /// Runs on this runtime, which needs its time driver, and its IO driver unless the broker is in memory, instead of a thread and
+    /// runtime of the broker's own.
     #[must_use]
     pub fn runtime(mut self, runtime: Handle) -> Self {
         self.runtime = Some(runtime);
@@ -215,65 +278,100 @@ impl BrokerBuilder {
     /// Starts the broker. When this returns, clients can connect.
     ///
     /// # Errors
-    /// If the address can't be used, a topic can't be created, or no thread can be started.
+    /// If the address can't be used, a topic can't be created, or no thread can be started; for a broker in memory, if there is no
+    /// runtime to run on.
     pub fn start(self) -> Result<Broker, Error> {
-        let advertised = self.advertised.as_deref().map(split_address).transpose()?;
-        let bind_error = |source| Error::Bind { address: self.listen.clone(), source };
-        let listener = TcpListener::bind(&self.listen).map_err(bind_error)?;
-        listener.set_nonblocking(true).map_err(bind_error)?;
-        let local_addr = listener.local_addr().map_err(bind_error)?;
-        let bootstrap_servers = match &advertised {
-            Some((host, port)) if host.contains(':') => format!("[{host}]:{port}"),
-            Some((host, port)) => format!("{host}:{port}"),
-            None => reachable(local_addr).to_string(),
+        let seed = self.seed.unwrap_or_else(Random::any_seed);
+        let (nodes, commands, listeners) = self.nodes(seed)?;
+        let given = match self.runtime {
+            None if self.in_memory => Some(Handle::try_current().map_err(|error| Error::Runtime(std::io::Error::other(error)))?),
+            given => given,
         };
-
-        let mut config = self.config;
-        config.set_derived("listeners", format!("PLAINTEXT://{local_addr}"));
-        config.set_derived("advertised.listeners", format!("PLAINTEXT://{bootstrap_servers}"));
-        let cluster = Arc::new(Cluster::new(config, self.clock, advertised));
+        let clock = self.clock.unwrap_or_else(|| match &given {
+            Some(runtime) if self.in_memory => {
+                let _entered = runtime.enter();
+                Clock::tokio(Clock::system().now_ms())
+            }
+            _ => Clock::system(),
+        });
+        let cluster = Arc::new(Cluster::new(self.config, clock, seed, nodes));
         for (name, partitions) in &self.topics {
             create_topic(&cluster, name, partitions.unwrap_or_else(|| cluster.default_partitions()))?;
         }
 
         let stop = watch::Sender::new(false);
-        let ended = match self.runtime {
+        let (runtime, ended) = match given {
             Some(runtime) => {
-                let _entered = runtime.enter();
-                let listener = tokio::net::TcpListener::from_std(listener).map_err(Error::Runtime)?;
-                runtime.spawn(server::serve(listener, cluster.clone(), stop.subscribe()));
-                None
+                runtime.spawn(server::run(cluster.clone(), commands, stop.subscribe()));
+                (runtime, None)
             }
-            None => Some(start_thread(listener, cluster.clone(), stop.subscribe())?),
+            None => {
+                let (runtime, ended) = start_thread(cluster.clone(), commands, stop.subscribe())?;
+                (runtime, Some(ended))
+            }
         };
-        Ok(Broker { cluster, bootstrap_servers, local_addr, stop, ended })
+        let addresses: Vec<String> = cluster.nodes.iter().map(Node::address).collect();
+        let broker = Broker { bootstrap_servers: addresses.join(","), cluster, runtime, stop, ended };
+        for (node, listener) in broker.cluster.nodes.iter().zip(listeners) {
+            broker.serve_on(node, listener)?;
+        }
+        Ok(broker)
+    }
+
+    /// The brokers with what they are to be told, and with their listeners, none for those in memory.
+    fn nodes(&self, seed: u64) -> Result<Nodes, Error> {
+        let advertised = self.advertised.as_deref().map(split_address).transpose()?;
+        let (mut nodes, mut commands, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
+        let id = NODE_ID;
+        let listener = if self.in_memory { None } else { Some(bind(&self.listen)?) };
+        let local_addr = match &listener {
+            Some(listener) => Some(listener.local_addr().map_err(|source| Error::Bind { address: self.listen.clone(), source })?),
+            None => None,
+        };
+        let advertised = match advertised {
+            None if self.in_memory => Some((Text::from(format!("broker-{id}")), MEMORY_PORT)),
+            given => given,
+        };
+        let seed = Random::derive_seed(seed, u64::from(id.unsigned_abs()));
+        let (node, receiver) = Node::new(NodeSetup { id, config: self.config.clone(), advertised, local_addr, seed });
+        nodes.push(node);
+        commands.push(receiver);
+        listeners.extend(listener);
+        Ok((nodes, commands, listeners))
     }
 }
 
+type Nodes = (Vec<Node>, Vec<mpsc::UnboundedReceiver<Command>>, Vec<TcpListener>);
+
+pub(crate) fn bind(address: &str) -> Result<TcpListener, Error> {
+    let bind_error = |source| Error::Bind { address: address.to_owned(), source };
+    let listener = TcpListener::bind(address).map_err(bind_error)?;
+    listener.set_nonblocking(true).map_err(bind_error)?;
+    Ok(listener)
+}
+
 /// Serves on a thread with a runtime of its own. The receiver hears when it ended.
-fn start_thread(listener: TcpListener, cluster: Arc<Cluster>, stop: watch::Receiver<bool>) -> Result<mpsc::Receiver<()>, Error> {
-    let (end, ended) = mpsc::channel();
-    let (ready, started) = mpsc::channel();
+fn start_thread(
+    cluster: Arc<Cluster>,
+    commands: Vec<mpsc::UnboundedReceiver<Command>>,
+    stop: watch::Receiver<bool>,
+) -> Result<(Handle, std::sync::mpsc::Receiver<()>), Error> {
+    let (end, ended) = std::sync::mpsc::channel();
+    let (ready, started) = std::sync::mpsc::channel();
     let run = move || {
         // Dropped last: its receiver hears of it by that.
-        let _end: mpsc::Sender<()> = end;
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(ready.send(Err(error))),
-        };
-        runtime.block_on(async {
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => {
-                    let _ = ready.send(Ok(()));
-                    server::serve(listener, cluster, stop).await;
-                }
-                Err(error) => drop(ready.send(Err(error))),
+        let _end: std::sync::mpsc::Sender<()> = end;
+        match tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build() {
+            Ok(runtime) => {
+                let _ = ready.send(Ok(runtime.handle().clone()));
+                runtime.block_on(server::run(cluster, commands, stop));
             }
-        });
+            Err(error) => drop(ready.send(Err(error))),
+        }
     };
     std::thread::Builder::new().name("broker-lite".into()).spawn(run).map_err(Error::Runtime)?;
     match started.recv() {
-        Ok(Ok(())) => Ok(ended),
+        Ok(Ok(runtime)) => Ok((runtime, ended)),
         Ok(Err(error)) => Err(Error::Runtime(error)),
         Err(_) => Err(Error::Runtime(std::io::Error::other("the broker's thread ended at once"))),
     }
@@ -306,16 +404,4 @@ fn split_address(address: &str) -> Result<(Text, u16), Error> {
         return Err(wrong());
     }
     Ok((Text::from(host), port.parse().map_err(|_| wrong())?))
-}
-
-/// An address to connect to: a listener on all interfaces is reached by the loopback one.
-fn reachable(listener: SocketAddr) -> SocketAddr {
-    let mut address = listener;
-    if listener.ip().is_unspecified() {
-        address.set_ip(match listener {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    address
 }

@@ -19,6 +19,7 @@ pub struct Clock(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     System,
+    Tokio { origin: tokio::time::Instant, origin_ms: i64 },
     Manual(Arc<watch::Sender<i64>>),
 }
 
@@ -27,6 +28,13 @@ impl Clock {
     #[must_use]
     pub fn system() -> Self {
         Self(Kind::System)
+    }
+
+    /// The clock of the tokio runtime that this is called in: `now_ms` (milliseconds since 1970) now, and on as
+    /// [`tokio::time::Instant`] goes. While that is paused, this stands still too.
+    #[must_use]
+    pub fn tokio(now_ms: i64) -> Self {
+        Self(Kind::Tokio { origin: tokio::time::Instant::now(), origin_ms: now_ms })
     }
 
     /// A clock that stands still at `now_ms` (milliseconds since 1970) until it is advanced.
@@ -43,11 +51,14 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
+            Kind::Tokio { origin, origin_ms } => {
+                origin_ms.saturating_add(i64::try_from(origin.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
             Kind::Manual(now) => *now.borrow(),
         }
     }
 
-    /// Moves a manual clock on; the system's clock is not moved by this.
+    /// Moves a manual clock on; the others are not moved by this.
     pub fn advance(&self, by: Duration) {
         if let Kind::Manual(now) = &self.0 {
             let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
@@ -58,7 +69,7 @@ impl Clock {
     /// Waits until this clock has moved on by `interval`.
     pub(crate) async fn sleep(&self, interval: Duration) {
         match &self.0 {
-            Kind::System => tokio::time::sleep(interval).await,
+            Kind::System | Kind::Tokio { .. } => tokio::time::sleep(interval).await,
             Kind::Manual(now) => {
                 let due = self.now_ms().saturating_add(i64::try_from(interval.as_millis()).unwrap_or(i64::MAX));
                 // The sender lives in `self`, so this can't end before the time has come.

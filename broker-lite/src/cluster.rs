@@ -1,15 +1,15 @@
 //! The cluster's state: topics by name and by id, producer ids, fetch sessions.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ottla_protocol::{ErrorCode, Text, Uuid};
 
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, TopicConfig};
-use crate::fetch_session::FetchSessions;
 use crate::log::Refusal;
+use crate::node::Node;
 use crate::partition::Partition;
 use crate::random::Random;
 use crate::storage::{MemoryStorage, Storage};
@@ -42,8 +42,8 @@ impl Topic {
 #[derive(Default)]
 pub(crate) struct Topics {
     by_name: BTreeMap<Text, Arc<Topic>>,
-    by_id: HashMap<Uuid, Arc<Topic>>,
-    by_collision_key: HashMap<String, Text>,
+    by_id: BTreeMap<Uuid, Arc<Topic>>,
+    by_collision_key: BTreeMap<String, Text>,
 }
 
 impl Topics {
@@ -66,28 +66,27 @@ pub(crate) struct Cluster {
     pub(crate) id: Uuid,
     pub(crate) config: BrokerConfig,
     pub(crate) clock: Clock,
-    /// Host and port to tell clients; else the address that they came to.
-    pub(crate) advertised: Option<(Text, u16)>,
-    pub(crate) random: Random,
+    /// Brokers with the ids from 1 on.
+    pub(crate) nodes: Vec<Node>,
+    random: Random,
     topics: RwLock<Topics>,
     next_producer_id: AtomicI64,
-    fetch_sessions: Mutex<FetchSessions>,
+    next_connection_id: AtomicU64,
     storage: Arc<dyn Storage>,
 }
 
 impl Cluster {
-    pub(crate) fn new(config: BrokerConfig, clock: Clock, advertised: Option<(Text, u16)>) -> Self {
-        let slots = usize::try_from(config.number("max.incremental.fetch.session.cache.slots")).unwrap_or(0);
-        let random = Random::new();
+    pub(crate) fn new(config: BrokerConfig, clock: Clock, seed: u64, nodes: Vec<Node>) -> Self {
+        let random = Random::seeded(seed);
         Self {
             id: random.uuid(),
             config,
             clock,
-            advertised,
+            nodes,
             random,
             topics: RwLock::default(),
             next_producer_id: AtomicI64::new(0),
-            fetch_sessions: Mutex::new(FetchSessions::new(slots)),
+            next_connection_id: AtomicU64::new(1),
             storage: Arc::new(MemoryStorage),
         }
     }
@@ -100,8 +99,14 @@ impl Cluster {
         self.topics.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn fetch_sessions(&self) -> MutexGuard<'_, FetchSessions> {
-        self.fetch_sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The broker with this id.
+    pub(crate) fn node(&self, id: i32) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    /// Connections are numbered in the order in which they are served.
+    pub(crate) fn new_connection_id(&self) -> u64 {
+        self.next_connection_id.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The topic of this name.

@@ -1,33 +1,36 @@
 //! The one table of what is served, and the way from a frame to its handler.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use ottla_protocol::{ApiKey, Decode, Reader, Request, Response, Text, frame};
 
 use crate::cluster::Cluster;
 use crate::handlers;
+use crate::node::Node;
 
-/// Who asks, and how.
+/// A connection and the broker that it leads to.
+pub(crate) struct Connection<'a> {
+    pub(crate) node: &'a Node,
+    pub(crate) id: u64,
+    /// The address that the client came to, if it came over a network.
+    pub(crate) reached: Option<IpAddr>,
+}
+
+/// Who asks whom, and how.
 pub(crate) struct RequestContext<'a> {
     pub(crate) cluster: &'a Cluster,
+    /// The broker that was asked.
+    pub(crate) node: &'a Node,
     pub(crate) api_version: i16,
-    /// The address that the client came to.
-    pub(crate) local: SocketAddr,
+    reached: Option<IpAddr>,
 }
 
 impl RequestContext<'_> {
-    /// Where the client is told that the broker is.
-    pub(crate) fn endpoint(&self) -> (Text, i32) {
-        match &self.cluster.advertised {
-            Some((host, port)) => (host.clone(), i32::from(*port)),
-            None => (Text::from(self.local.ip().to_canonical().to_string()), i32::from(self.local.port())),
-        }
-    }
-
-    /// broker.rack.
-    pub(crate) fn rack(&self) -> Option<Text> {
-        self.cluster.config.rack().map(Text::from)
+    /// Where the client is told that a broker is.
+    pub(crate) fn endpoint(&self, node: &Node) -> (Text, i32) {
+        let (host, port) = node.endpoint(self.reached);
+        (host, i32::from(port))
     }
 }
 
@@ -105,7 +108,7 @@ fn finish<R: Response>(version: i16, correlation_id: i32, reply: Reply<R>) -> An
 }
 
 /// Serves one request.
-pub(crate) async fn dispatch(cluster: &Cluster, local: SocketAddr, request: Bytes) -> Answer {
+pub(crate) async fn dispatch(cluster: &Cluster, connection: &Connection<'_>, request: Bytes) -> Answer {
     let mut reader = Reader::new(request);
     let header = match frame::decode_request_header(&mut reader) {
         Ok(header) => header,
@@ -119,7 +122,7 @@ pub(crate) async fn dispatch(cluster: &Cluster, local: SocketAddr, request: Byte
     match advertised {
         None => Answer::Close(format!("{api} (API key {}) version {version} is not served", api.code())),
         Some((_, min, max)) if (*min..=*max).contains(&version) && api.schema_versions().contains(&version) => {
-            let context = RequestContext { cluster, api_version: version, local };
+            let context = RequestContext { cluster, node: connection.node, api_version: version, reached: connection.reached };
             handle(&context, api, header.correlation_id, reader).await
         }
         // A client that is newer than the broker starts over with what this tells it (KIP-511).

@@ -1,6 +1,6 @@
 //! Incremental fetch sessions (KIP-227): a consumer says what changed in its wishes, the broker what changed in its partitions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ottla_protocol::messages::fetch::{FetchRequest, PartitionData};
 use ottla_protocol::{ErrorCode, Text, Uuid};
@@ -65,7 +65,7 @@ struct FetchSession {
     last_used_ms: i64,
     /// In the order in which they are answered: a partition that had records goes to the end.
     partitions: BTreeMap<u64, CachedPartition>,
-    places: HashMap<PartitionKey, u64>,
+    places: BTreeMap<PartitionKey, u64>,
     next_place: u64,
 }
 
@@ -114,12 +114,12 @@ impl FetchSession {
 #[derive(Debug)]
 pub(crate) struct FetchSessions {
     slots: usize,
-    sessions: HashMap<i32, FetchSession>,
+    sessions: BTreeMap<i32, FetchSession>,
 }
 
 impl FetchSessions {
     pub(crate) fn new(slots: usize) -> Self {
-        Self { slots, sessions: HashMap::new() }
+        Self { slots, sessions: BTreeMap::new() }
     }
 
     /// What to fetch for this request.
@@ -184,7 +184,7 @@ impl FetchSessions {
                     uses_topic_ids,
                     last_used_ms: now_ms,
                     partitions: BTreeMap::new(),
-                    places: HashMap::new(),
+                    places: BTreeMap::new(),
                     next_place: 0,
                 };
                 for (target, data) in answers.iter() {

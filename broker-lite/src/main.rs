@@ -125,6 +125,7 @@ impl Signals {
     #[cfg(unix)]
     async fn received(&mut self) {
         tokio::select! {
+            biased;
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }

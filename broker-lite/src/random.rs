@@ -1,21 +1,31 @@
-//! Ids that must differ, not be secret.
+//! Ids that must differ, not be secret, and come again with the same seed.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ottla_protocol::Uuid;
 
-/// SplitMix64 from a seed that the standard library draws for its hash maps.
+/// SplitMix64.
 #[derive(Debug)]
 pub(crate) struct Random(AtomicU64);
 
 impl Random {
-    pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(RandomState::new().build_hasher().finish()))
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    /// A seed that the standard library draws for its hash maps.
+    pub(crate) fn any_seed() -> u64 {
+        RandomState::new().build_hasher().finish()
+    }
+
+    /// A seed for one purpose, so that one more draw in one place does not shift the others.
+    pub(crate) fn derive_seed(seed: u64, purpose: u64) -> u64 {
+        Self::seeded(seed ^ Self::seeded(purpose).next()).next()
     }
 
     pub(crate) fn next(&self) -> u64 {
-        let state = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let state = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed).wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)

@@ -25,8 +25,8 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: DescribeClusterReque
             ..Default::default()
         };
     }
-    let (host, port) = context.endpoint();
-    let broker = DescribeClusterBroker { broker_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() };
+    let (host, port) = context.endpoint(context.node);
+    let broker = DescribeClusterBroker { broker_id: NODE_ID, host, port, rack: context.node.rack.clone(), ..Default::default() };
     let operations = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
     DescribeClusterResponse {
         cluster_id: Text::from(context.cluster.id.to_string()),

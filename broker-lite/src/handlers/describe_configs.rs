@@ -54,7 +54,7 @@ fn configs(context: &RequestContext<'_>, resource: &DescribeConfigsResource) -> 
         }
         // The empty name asks for what was set for all brokers at run time: nothing.
         BROKER if name.is_empty() => Ok(Vec::new()),
-        BROKER if name == NODE_ID.to_string() => Ok(cluster.config.describe()),
+        BROKER if name == NODE_ID.to_string() => Ok(context.node.config.describe()),
         BROKER => {
             let message = format!("Unexpected broker id, expected {NODE_ID} or empty string, but received {name}");
             Err(Refusal::new(ErrorCode::InvalidRequest, message))

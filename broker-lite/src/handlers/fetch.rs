@@ -22,14 +22,14 @@ const READ_COMMITTED: i8 = 1;
 pub(crate) async fn handle(context: &RequestContext<'_>, request: FetchRequest) -> FetchResponse {
     let uses_topic_ids = context.api_version >= TOPIC_IDS_FROM;
     let now_ms = context.cluster.clock.now_ms();
-    let begun = context.cluster.fetch_sessions().begin(&request, uses_topic_ids, now_ms);
+    let begun = context.node.fetch_sessions().begin(&request, uses_topic_ids, now_ms);
     let (session, targets) = match begun {
         Ok(begun) => begun,
         Err(error) => return FetchResponse { error_code: error.code(), ..Default::default() },
     };
     let mut answers = read_or_wait(context, &request, targets).await;
-    let random = &context.cluster.random;
-    let session_id = context.cluster.fetch_sessions().finish(session, uses_topic_ids, &mut answers, random, now_ms);
+    let random = &context.node.session_random;
+    let session_id = context.node.fetch_sessions().finish(session, uses_topic_ids, &mut answers, random, now_ms);
     respond(context, session_id, answers)
 }
 
@@ -159,8 +159,9 @@ fn read(
 fn respond(context: &RequestContext<'_>, session_id: i32, answers: Vec<(FetchTarget, PartitionData)>) -> FetchResponse {
     let mut response = FetchResponse { session_id, ..Default::default() };
     if answers.iter().any(|(_, data)| data.current_leader.leader_id >= 0) {
-        let (host, port) = context.endpoint();
-        response.node_endpoints = vec![NodeEndpoint { node_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() }];
+        let (host, port) = context.endpoint(context.node);
+        response.node_endpoints =
+            vec![NodeEndpoint { node_id: NODE_ID, host, port, rack: context.node.rack.clone(), ..Default::default() }];
     }
     for (target, data) in answers {
         match response.responses.last_mut() {

@@ -24,11 +24,17 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: MetadataRequest) -> 
             .collect(),
         _ => context.cluster.topics().iter().map(known).collect(),
     };
-    let (host, port) = context.endpoint();
+    let (host, port) = context.endpoint(context.node);
     let cluster_operations =
         if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker { node_id: NODE_ID, host, port, rack: context.rack(), ..Default::default() }],
+        brokers: vec![MetadataResponseBroker {
+            node_id: NODE_ID,
+            host,
+            port,
+            rack: context.node.rack.clone(),
+            ..Default::default()
+        }],
         cluster_id: Some(Text::from(context.cluster.id.to_string())),
         controller_id: NODE_ID,
         topics,

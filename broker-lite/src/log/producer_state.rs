@@ -1,6 +1,6 @@
 //! What a partition remembers of the producers that write to it: enough to refuse gaps and to answer duplicates.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// How many batches of a producer are remembered, as a client has at most five requests in flight.
 const REMEMBERED_BATCHES: usize = 5;
@@ -68,7 +68,7 @@ struct ProducerEntry {
 /// The producers of one partition.
 #[derive(Debug, Default)]
 pub(crate) struct ProducerState {
-    producers: HashMap<i64, ProducerEntry>,
+    producers: BTreeMap<i64, ProducerEntry>,
 }
 
 impl ProducerState {
