@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ottla_core::config::{AutoOffsetReset, ConsumerConfig};
 use ottla_core::consumer::{
-    CompletedFetch, ConsumerCommand, ConsumerSettings, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher, IsolationLevel,
+    CompletedFetch, ConsumerCommand, ConsumerSettings, Decoded, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher, IsolationLevel,
     LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
 };
 use ottla_core::error::{Error, ErrorKind};
@@ -17,7 +17,7 @@ use ottla_core::time::{Clock, Instant};
 use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse};
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
 use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::client::ClientInner;
@@ -404,6 +404,7 @@ impl Driver {
     async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut news = self.client.news();
         let mut commands = Vec::new();
+        let (done, mut decoded) = mpsc::unbounded_channel();
         loop {
             let Some((deadline, completed)) = self.step(&mut commands) else { break };
             // Out with the next requests first, so that the brokers work while this thread decodes.
@@ -411,8 +412,13 @@ impl Driver {
                 self.carry_out(command);
             }
             if let Some(completed) = completed {
-                let (decoded, now) = (completed.decode(), self.client.clock.now());
-                self.shared.change(|fetcher| fetcher.on_decoded(now, decoded));
+                if completed.takes_long() {
+                    let done = done.clone();
+                    // Nobody listens any more once the consumer is closed.
+                    completed.decode_elsewhere(&*self.client.offload, move |decoded| drop(done.send(decoded)));
+                    continue;
+                }
+                self.take_in_decoded(completed.decode());
                 while let Some(answer) = self.tasks.try_join_next() {
                     self.take_in(answer.ok());
                 }
@@ -424,6 +430,7 @@ impl Driver {
                 biased;
                 _ = stopped.changed() => break,
                 Some(answer) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(answer.ok()),
+                Some(decoded) = decoded.recv() => self.take_in_decoded(decoded),
                 () = self.shared.wake.notified() => {}
                 changed = news.changed() => if changed.is_err() { break },
                 () = tokio::time::sleep_until(until) => {}
@@ -443,6 +450,11 @@ impl Driver {
         let completed = state.fetcher.next_completed();
         self.shared.rouse(state);
         Some((deadline, completed))
+    }
+
+    fn take_in_decoded(&self, decoded: Decoded) {
+        let now = self.client.clock.now();
+        self.shared.change(|fetcher| fetcher.on_decoded(now, decoded));
     }
 
     fn take_in(&self, answer: Option<Answer>) {

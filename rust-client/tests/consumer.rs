@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test ends at what it does not expect")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_core::Stream;
-use ottla::{Client, Consumer, ErrorKind, FetchedBatch, Record, StartAt};
+use ottla::{Client, Consumer, ErrorKind, FetchedBatch, Offload, Record, StartAt};
 use ottla_broker::Broker;
 
 /// Only bounds a test that hangs.
@@ -238,4 +240,46 @@ fn without_an_executor() {
     assert_eq!(values(&consumer.next_blocking(LONG).unwrap().unwrap()), [7]);
     assert!(consumer.next_blocking(Duration::from_millis(1)).unwrap().is_none());
     assert_eq!(consumer.watermarks_blocking("orders", 0).unwrap(), (0, 1));
+}
+
+/// Drops the first jobs unrun, as a pool that ends does; runs the others on threads of their own.
+struct Unreliable {
+    jobs: AtomicU32,
+    dropped: u32,
+}
+
+impl Offload for Unreliable {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) {
+        if self.jobs.fetch_add(1, Ordering::SeqCst) >= self.dropped {
+            std::thread::spawn(job);
+        }
+    }
+}
+
+#[tokio::test]
+async fn large_batches_are_inflated_elsewhere_and_none_is_lost_with_a_dropped_job() {
+    let (broker, client) =
+        started_with(2, &[("compression.codec", "gzip"), ("batch.size", "1000000"), ("linger.ms", "50")]).await;
+    let producer = client.producer().unwrap();
+    let mut rng = ottla::Rng::from_seed(7);
+    let values: Vec<Vec<u8>> =
+        (0..300).map(|n: u32| n.to_be_bytes().into_iter().chain((0..2000).map(|_| rng.next_u32() as u8)).collect()).collect();
+    for value in &values {
+        for partition in 0..2 {
+            // Waited for by the flush.
+            drop(producer.send(Record::to("orders").partition(partition).value(value)).await.unwrap());
+        }
+    }
+    producer.flush().await;
+    let offload = Arc::new(Unreliable { jobs: AtomicU32::new(0), dropped: 3 });
+    let builder = Client::builder().set("bootstrap.servers", broker.bootstrap_servers()).unwrap();
+    let consumer = builder.offload(offload.clone()).connect().await.unwrap().consumer().unwrap();
+    consumer.assign([0, 1].map(|partition| ("orders", partition, StartAt::Beginning)));
+    let mut read = [Vec::new(), Vec::new()];
+    while read.iter().any(|read| read.len() < values.len()) {
+        let batch = next(&consumer).await;
+        read[batch.partition() as usize].extend(batch.records().map(|record| record.value.unwrap().to_vec()));
+    }
+    assert!(read.iter().all(|read| *read == values));
+    assert!(offload.jobs.load(Ordering::SeqCst) > 3);
 }

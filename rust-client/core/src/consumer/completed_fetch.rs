@@ -12,9 +12,10 @@ use super::fetched_batch::{FetchedBatch, next_offset};
 use super::position::Position;
 use super::prefetch::{BufferPool, Held, PrefetchQuota};
 use super::subscription_state::TopicPartition;
+use crate::offload::{OFFLOAD_FROM, Offload};
 
-/// After how many decoded bytes [`CompletedFetch::decode`] pauses, so that the application gets its first batches early and the
-/// driver's thread gets to other work.
+/// After how many inflated bytes [`CompletedFetch::decode`] pauses, so that the application gets its first batches early and the
+/// driver's thread gets to other work. Uncompressed batches, which are only checked and copied, are given away from here on.
 const DECODE_SLICE: usize = 512 * 1024;
 
 /// How batches are decoded.
@@ -70,6 +71,32 @@ pub struct Decoded {
     /// The offset of the batch that can't be read, and why. What stands behind it is dropped.
     pub(super) error: Option<(i64, DecodeError)>,
     pub(super) rest: Option<CompletedFetch>,
+    /// The work was dropped unrun: from which offset on to fetch again.
+    pub(super) lost: Option<i64>,
+}
+
+/// A slice of decoding that another thread does. Dropped unrun, it says so.
+struct DecodeJob<F: FnOnce(Decoded)> {
+    lost: Option<Decoded>,
+    done: Option<F>,
+}
+
+impl<F: FnOnce(Decoded)> DecodeJob<F> {
+    fn run(mut self, fetch: CompletedFetch) {
+        let decoded = fetch.decode();
+        self.lost = None;
+        if let Some(done) = self.done.take() {
+            done(decoded);
+        }
+    }
+}
+
+impl<F: FnOnce(Decoded)> Drop for DecodeJob<F> {
+    fn drop(&mut self) {
+        if let Some((lost, done)) = self.lost.take().zip(self.done.take()) {
+            done(lost);
+        }
+    }
 }
 
 pub(super) enum DecodedEntry {
@@ -88,6 +115,33 @@ pub(super) fn weight(batch: &RawBatch) -> usize {
 }
 
 impl CompletedFetch {
+    /// Whether [`Self::decode`] would keep its thread from other work for long.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        let (mut compressed, mut whole) = (0_usize, 0_usize);
+        for batch in &self.batches {
+            let len = batch.bytes.len();
+            compressed = compressed.saturating_add(if is_compressed(batch) { len } else { 0 });
+            whole = whole.saturating_add(len);
+            if compressed >= OFFLOAD_FROM || len >= DECODE_SLICE {
+                return true;
+            }
+            if whole >= DECODE_SLICE {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// [`Self::decode`] somewhere else. `done` is called once, there, also if the work is dropped unrun.
+    pub fn decode_elsewhere(self, offload: &dyn Offload, done: impl FnOnce(Decoded) + Send + 'static) {
+        let at = self.batches.front().map_or(self.from, |first| self.from.max(first.header.base_offset));
+        let (key, generation) = (self.key.clone(), self.generation);
+        let lost = Decoded { key, generation, entries: Vec::new(), error: None, rest: None, lost: Some(at) };
+        let job = DecodeJob { lost: Some(lost), done: Some(done) };
+        offload.run(Box::new(move || job.run(self)));
+    }
+
     /// Checks and inflates batches, up to a slice of them; the rest goes back to the fetcher with the result. Takes its time: call
     /// it without holding the fetcher.
     #[must_use]
@@ -99,7 +153,7 @@ impl CompletedFetch {
             match self.decode_batch(&raw) {
                 Ok(entry) => {
                     if let DecodedEntry::Batch(batch) = &entry {
-                        bytes = bytes.saturating_add(batch.header().total_len());
+                        bytes = bytes.saturating_add(batch.inflated_len());
                     }
                     entries.push(entry);
                 }
@@ -115,7 +169,7 @@ impl CompletedFetch {
         }
         let (key, generation) = (self.key.clone(), self.generation);
         let rest = (!self.batches.is_empty()).then_some(self);
-        Decoded { key, generation, entries, error, rest }
+        Decoded { key, generation, entries, error, rest, lost: None }
     }
 
     fn decode_batch(&mut self, raw: &RawBatch) -> Result<DecodedEntry, DecodeError> {
@@ -159,8 +213,7 @@ impl CompletedFetch {
 /// Decodes into a buffer that belongs to the batch alone, so that a batch which the application holds does not keep the whole
 /// response alive.
 fn decode_into(raw: &RawBatch, settings: &DecodeSettings, buffer: Vec<u8>) -> Result<DecodedBatch, DecodeError> {
-    let compressed = raw.header.magic < 2 || raw.header.attributes.0 & COMPRESSION_MASK != 0;
-    if compressed {
+    if is_compressed(raw) {
         return raw.decode(settings.check_crcs, settings.inflate_limit, buffer);
     }
     let mut batch = raw.decode(settings.check_crcs, settings.inflate_limit, Vec::new())?;
@@ -168,6 +221,11 @@ fn decode_into(raw: &RawBatch, settings: &DecodeSettings, buffer: Vec<u8>) -> Re
     own.extend_from_slice(&batch.payload);
     batch.payload = Bytes::from(own);
     Ok(batch)
+}
+
+/// Whether it has to be inflated, or converted from an older format.
+fn is_compressed(raw: &RawBatch) -> bool {
+    raw.header.magic < 2 || raw.header.attributes.0 & COMPRESSION_MASK != 0
 }
 
 /// The bits of a batch's attributes that name its codec.

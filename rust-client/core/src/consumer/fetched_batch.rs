@@ -78,6 +78,11 @@ impl FetchedBatch {
         Self { handed, batch, from, pool, _held: held, weight }
     }
 
+    /// How many bytes its records take, inflated.
+    pub(super) fn inflated_len(&self) -> usize {
+        self.batch.payload.len()
+    }
+
     pub(super) fn handed(&self) -> &Arc<Handed> {
         &self.handed
     }

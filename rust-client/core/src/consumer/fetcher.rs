@@ -34,6 +34,9 @@ use crate::time::Instant;
 /// broker answers one request at a time, so that partition would wait behind it.
 const LEFT_OUT_WAIT: Duration = Duration::from_millis(20);
 
+/// How many partitions are decoded at a time, each up to a slice: together they bound what comes in beyond the prefetch.
+const MAX_DECODING: usize = 4;
+
 /// How many errors wait for an application that does not ask.
 const MAX_ERRORS: usize = 1000;
 
@@ -83,6 +86,8 @@ pub struct Fetcher {
     responses: u64,
     /// Fetched, not decoded yet, in the order of the answers.
     completed: VecDeque<CompletedFetch>,
+    /// How many slices are being decoded.
+    decoding: usize,
     /// Partitions with something for the application; each gets its turn.
     ready: VecDeque<TopicPartition>,
     errors: VecDeque<Error>,
@@ -117,6 +122,7 @@ impl Fetcher {
             next_token: 0,
             responses: 0,
             completed: VecDeque::new(),
+            decoding: 0,
             ready: VecDeque::new(),
             errors: VecDeque::new(),
             taken: None,
@@ -182,7 +188,11 @@ impl Fetcher {
             self.rewind(&key);
         }
         let room = self.decode_settings.quota.room();
-        if room == 0 && self.starving && self.ready.is_empty() && self.completed.is_empty() { 1 } else { room }
+        if room == 0 && self.starving && self.ready.is_empty() && self.completed.is_empty() && self.decoding == 0 {
+            1
+        } else {
+            room
+        }
     }
 
     /// Drops what is buffered; the position stays, and is fetched from.
@@ -191,7 +201,7 @@ impl Fetcher {
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
         partition.restart(generation);
         partition.fetch_offset = partition.taken_to;
-        partition.fetch_epoch = -1;
+        partition.fetch_epoch = partition.taken_epoch;
         self.completed.retain(|fetch| fetch.key != *key);
     }
 

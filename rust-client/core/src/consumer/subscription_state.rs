@@ -75,12 +75,16 @@ pub(super) struct Partition {
     pub(super) querying: bool,
     /// A fetch is under way.
     pub(super) fetching: bool,
+    /// A slice of what was fetched is being decoded. One at a time, so that the order holds.
+    pub(super) decoding: bool,
     /// What is fetched next. Ahead of the position by what is prefetched.
     pub(super) fetch_offset: i64,
     /// The leader's epoch of the record before it, -1 if unknown.
     pub(super) fetch_epoch: i32,
     /// The offset behind what the application has taken: where the position stands once that is consumed.
     pub(super) taken_to: i64,
+    /// The leader's epoch of the record before that, -1 if unknown.
+    pub(super) taken_epoch: i32,
     /// The leader's epoch up to which the log is known to be what was read.
     pub(super) validated_epoch: i32,
     pub(super) paused: bool,
@@ -108,9 +112,11 @@ impl Partition {
             state: FetchState::AwaitSeek,
             querying: false,
             fetching: false,
+            decoding: false,
             fetch_offset: -1,
             fetch_epoch: -1,
             taken_to: -1,
+            taken_epoch: -1,
             validated_epoch: -1,
             paused: false,
             retry_at: Instant::default(),
@@ -149,6 +155,7 @@ impl Partition {
         self.generation = generation;
         self.querying = false;
         self.fetching = false;
+        self.decoding = false;
         self.entries.clear();
         self.buffered = 0;
         self.left_out = false;
@@ -160,6 +167,7 @@ impl Partition {
         self.fetch_offset = offset;
         self.fetch_epoch = leader_epoch;
         self.taken_to = offset;
+        self.taken_epoch = leader_epoch;
         self.state = FetchState::Fetching;
     }
 
@@ -173,6 +181,16 @@ impl Partition {
             ResetPolicy::Earliest => self.await_reset(super::EARLIEST_TIMESTAMP),
             ResetPolicy::Latest => self.await_reset(super::LATEST_TIMESTAMP),
             ResetPolicy::None => self.state = FetchState::AwaitSeek,
+        }
+    }
+
+    /// The leader's epoch of the last record before `offset`, which is behind all entries; -1 if unknown.
+    pub(super) fn epoch_before(&self, offset: i64) -> i32 {
+        match self.entries.back() {
+            Some(Entry::Batch(batch)) if batch.next_offset() == offset => batch.leader_epoch(),
+            Some(Entry::Skipped { next_offset, leader_epoch, .. }) if *next_offset == offset => *leader_epoch,
+            None if self.taken_to == offset => self.taken_epoch,
+            _ => -1,
         }
     }
 

@@ -106,36 +106,65 @@ impl Fetcher {
             });
         } else if let Some(reason) = error {
             // After whole batches the error comes again with the next fetch, which begins where it stands.
+            let undecoded = partition.decoding
+                || self.completed.iter().any(|fetch| fetch.key == asked.key && fetch.generation == asked.generation);
+            if undecoded {
+                // So does this one: what stands before it is not decoded yet, and must not be stepped over.
+                let (first, longest) = (self.settings.retry_backoff, self.settings.retry_backoff_max);
+                partition.retry_at = now + backoff(0, first, longest, &mut self.rng);
+                return;
+            }
             let at = asked.offset;
             self.on_unreadable(now, &asked.key, at, reason);
         }
     }
 
-    /// The next piece of work for the driver: decode it and report with [`Self::on_decoded`]. One at a time, so that the order
-    /// holds.
+    /// The next piece of work for the driver: decode it and report with [`Self::on_decoded`]. One of a partition at a time, so that
+    /// the order holds; while there is one under way, another only if there is room.
     pub fn next_completed(&mut self) -> Option<CompletedFetch> {
-        loop {
-            let front = self.completed.front()?;
-            let (key, generation) = (front.key.clone(), front.generation);
-            if self.subscription.current(&key, generation).is_none() {
-                self.completed.pop_front();
-                continue;
-            }
-            // What waits here is counted as well, so that alone must not stop it.
-            let waiting: usize =
-                self.completed.iter().map(|fetch| fetch.batches.iter().map(|b| b.bytes.len()).sum::<usize>()).sum();
-            let quota = &self.decode_settings.quota;
-            let full = quota.held().saturating_sub(waiting) >= self.settings.queued_max_bytes && quota.room() == 0;
-            if full && !(self.starving && self.ready.is_empty()) {
-                return None;
-            }
-            return self.completed.pop_front();
+        let subscription = &mut self.subscription;
+        self.completed.retain(|fetch| subscription.current(&fetch.key, fetch.generation).is_some());
+        if self.decoding >= MAX_DECODING {
+            return None;
         }
+        let mut next = None;
+        // What waits here is counted as well, so that alone must not stop it.
+        let mut waiting = 0_usize;
+        for (place, fetch) in self.completed.iter().enumerate() {
+            waiting += fetch.batches.iter().map(|batch| batch.bytes.len()).sum::<usize>();
+            let busy = subscription.partitions.get(&fetch.key).is_some_and(|partition| partition.decoding);
+            if next.is_none() && !busy {
+                next = Some(place);
+            }
+        }
+        let next = next?;
+        let quota = &self.decode_settings.quota;
+        let full =
+            quota.room() == 0 && (self.decoding > 0 || quota.held().saturating_sub(waiting) >= self.settings.queued_max_bytes);
+        if full && !(self.starving && self.ready.is_empty() && self.decoding == 0) {
+            return None;
+        }
+        let fetch = self.completed.remove(next)?;
+        if let Some(partition) = self.subscription.partitions.get_mut(&fetch.key) {
+            partition.decoding = true;
+        }
+        self.decoding += 1;
+        Some(fetch)
     }
 
     /// Takes in what was decoded.
     pub fn on_decoded(&mut self, now: Instant, decoded: Decoded) {
+        self.decoding = self.decoding.saturating_sub(1);
+        self.wake = true;
         let Some(partition) = self.subscription.current(&decoded.key, decoded.generation) else { return };
+        partition.decoding = false;
+        if let Some(at) = decoded.lost {
+            let wait = self.step_back(&decoded.key, at);
+            if let Some(partition) = self.subscription.partitions.get_mut(&decoded.key) {
+                partition.retry_at = now + wait;
+            }
+            return;
+        }
         for entry in decoded.entries {
             partition.push(entry);
         }
@@ -152,24 +181,26 @@ impl Fetcher {
         }
     }
 
+    /// Fetches again from `at`, which is behind all that is decoded. Returns how long to wait before.
+    fn step_back(&mut self, key: &TopicPartition, at: i64) -> Duration {
+        let generation = self.subscription.next_generation();
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return Duration::ZERO };
+        let wait = backoff(partition.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
+        partition.attempts = partition.attempts.saturating_add(1);
+        partition.generation = generation;
+        partition.fetching = false;
+        partition.decoding = false;
+        partition.fetch_offset = at;
+        partition.fetch_epoch = partition.epoch_before(at);
+        partition.buffered = partition.entries.iter().map(|entry| if let Entry::Batch(b) = entry { b.weight } else { 0 }).sum();
+        wait
+    }
+
     /// A batch that can't be read: the application hears of it after what stands before, and the position stays in front of it.
     /// It is fetched again when the application has heard, since another copy may be sound.
     pub(super) fn on_unreadable(&mut self, now: Instant, key: &TopicPartition, at: i64, reason: DecodeError) {
-        let generation = self.subscription.next_generation();
-        let wait = match self.subscription.partitions.get_mut(key) {
-            Some(partition) => {
-                partition.attempts += 1;
-                backoff(partition.attempts - 1, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng)
-            }
-            None => return,
-        };
+        let wait = self.step_back(key, at);
         if let Some(partition) = self.subscription.partitions.get_mut(key) {
-            partition.generation = generation;
-            partition.fetching = false;
-            partition.fetch_offset = at;
-            partition.fetch_epoch = -1;
-            partition.buffered =
-                partition.entries.iter().map(|entry| if let Entry::Batch(b) = entry { b.weight } else { 0 }).sum();
             partition.retry_at = now + wait;
             partition.entries.push_back(Entry::Error(unreadable(key, at, reason)));
         }
@@ -183,6 +214,7 @@ impl Fetcher {
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
         partition.generation = generation;
         partition.fetching = false;
+        partition.decoding = false;
         partition.querying = false;
         let position = partition.position.offset().unwrap_or(0);
         let consumed_too_much = end_offset < 0 || epoch < 0 || position > end_offset;
@@ -190,13 +222,14 @@ impl Fetcher {
             // Only what was prefetched is gone.
             partition.entries.clear();
             partition.buffered = 0;
-            partition.fetch_offset = position;
-            partition.fetch_epoch = partition.position.leader_epoch();
             partition.state = FetchState::Fetching;
-            // A batch that the application holds may reach behind the end: it must not move the position there.
-            if self.taken.as_ref().is_some_and(|taken| taken.next_offset.load(Ordering::Acquire) > end_offset) {
+            if partition.taken_to > end_offset {
+                // A batch that the application holds reaches behind the end: it must not move the position there.
                 partition.position.invalidate();
                 partition.move_to(position, -1);
+            } else {
+                partition.fetch_offset = partition.taken_to;
+                partition.fetch_epoch = partition.taken_epoch;
             }
             return;
         }

@@ -161,10 +161,12 @@ impl Fetcher {
                     Some(Entry::Batch(batch)) => {
                         partition.buffered = partition.buffered.saturating_sub(batch.weight);
                         partition.taken_to = batch.next_offset();
+                        partition.taken_epoch = batch.leader_epoch();
                         break Some(Ok(batch));
                     }
                     Some(Entry::Skipped { from, next_offset, leader_epoch }) => {
                         partition.taken_to = next_offset;
+                        partition.taken_epoch = leader_epoch;
                         if partition.position.offset().is_some_and(|position| position >= from && position < next_offset) {
                             partition.position.advance(next_offset, leader_epoch);
                         }
