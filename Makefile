@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-rust test test-only lint fmt licences demo bench proof kafka configuration messages clean
+.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile proof kafka configuration messages clean
 
 # rustup's proxies, also where the shell that runs this has not been told of them yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -49,6 +49,10 @@ bench: ## the benchmarks beside other clients on a live Apache Kafka (ARGS="--he
 	@bash tests/bench/peers/build.sh
 	cargo build --profile bench --locked -p ottla-tests --bins
 	cargo run --profile bench --locked -p ottla-tests --bin bench -- $(ARGS)
+
+hostile: setup-rust ## changed and random bytes at every decoder, as many as INPUTS says (SEED=... repeats a run)
+	OTTLA_HOSTILE_INPUTS=$(or $(INPUTS),1000000) $(if $(SEED),OTTLA_SEED=$(SEED)) \
+		cargo run --release --locked -p ottla-hostile-tests --bin hostile
 
 proof: ## what takes too long for `make test`: the ignored tests, in release mode
 	@$(MAKE) --no-print-directory setup
