@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ottla::{Client, NewTopic, StartAt};
+use ottla::{Client, NewTopic, Record, StartAt};
 use ottla_broker::Broker;
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
@@ -70,4 +70,19 @@ pub(crate) fn in_time<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     let (done, result) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(work()));
     result.recv_timeout(PATIENCE).expect("it ends in time, and without a panic")
+}
+/// Writes values to a partition and waits until all are acknowledged.
+pub(crate) fn write(client: &Client, topic: &str, partition: i32, values: impl IntoIterator<Item = String>) {
+    let producer = client.producer().unwrap();
+    let send = |value: String| producer.send_blocking(Record::to(topic).partition(partition).value(&value)).unwrap();
+    let deliveries: Vec<_> = values.into_iter().map(send).collect();
+    for delivery in deliveries {
+        delivery.wait().unwrap();
+    }
+}
+
+/// A timestamp (ms since the epoch) of some minutes ago: old ones fall to the brokers' retention in the middle of a test.
+pub(crate) fn some_time_ago() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(now.as_millis()).unwrap() - 600_000
 }

@@ -3,6 +3,10 @@
 
 mod bad_input;
 mod c_shaped;
+mod consumer;
+mod gone;
 mod helper;
+mod kafka_tools;
+mod line;
 mod round_trip;
 mod three_brokers;
