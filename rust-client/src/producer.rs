@@ -193,6 +193,8 @@ fn settings(config: &ProducerConfig, reports: bool) -> ProducerSettings {
         retry_backoff_max: config.retry_backoff_max,
         partitioner: config.partitioner,
         sticky: config.sticky_partitioning_linger.is_some(),
+        adaptive: config.adaptive_partitioning,
+        unknown_topic_limit: config.topic_propagation,
         buffer_bytes: config.queue_buffering_max_bytes,
         buffer_messages: if config.queue_buffering_max_messages == usize::MAX { 0 } else { config.queue_buffering_max_messages },
         reports,
@@ -512,6 +514,7 @@ impl Driver {
             match command {
                 Command::Follow(topic) => self.client.follow(&topic),
                 Command::RefreshMetadata => self.client.refresh(),
+                Command::LearnLeaders(hints) => self.client.learn_leaders(&hints),
                 Command::Connect(broker) => self.connect(broker),
                 Command::Produce { token, broker, request } => self.produce(token, broker, &request),
                 Command::InitProducerId(request) => self.init_producer_id(request),

@@ -108,7 +108,13 @@ impl Completion {
         self.finish(End::Redirect(records))
     }
 
-    /// Whether the batch has ended with its result.
+    /// Whether the batch has ended, in either way.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    /// The batch's result, if it has ended with one.
     #[must_use]
     pub fn result(&self) -> Option<&BatchResult> {
         match self.end.get() {

@@ -67,6 +67,8 @@ pub struct ProducerMetrics {
     bytes_written: AtomicU64,
     records_failed: AtomicU64,
     retries: AtomicU64,
+    splits: AtomicU64,
+    throttle_micros: AtomicU64,
     latency: Histogram,
 }
 
@@ -88,6 +90,10 @@ pub struct ProducerSnapshot {
     pub records_failed: u64,
     /// Batches sent again.
     pub retries: u64,
+    /// Batches that a broker found too large and that went on in two parts.
+    pub splits: u64,
+    /// For how long brokers have asked this producer not to send (KIP-219), all together.
+    pub throttle_time: Duration,
     /// From the first record of a batch to its acknowledgement, each batch weighed by its records: half are not above this.
     pub delivery_latency_p50: Option<Duration>,
     /// 99 % are not above this.
@@ -105,6 +111,14 @@ impl ProducerMetrics {
         self.records_written.fetch_add(records, Ordering::Relaxed);
         self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
         self.latency.record(latency, records);
+    }
+
+    pub(crate) fn on_split(&self) {
+        self.splits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn on_throttled(&self, time: Duration) {
+        self.throttle_micros.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn on_failed(&self, records: u64) {
@@ -127,6 +141,8 @@ impl ProducerMetrics {
             bytes_written: read(&self.bytes_written),
             records_failed: read(&self.records_failed),
             retries: read(&self.retries),
+            splits: read(&self.splits),
+            throttle_time: Duration::from_micros(read(&self.throttle_micros)),
             delivery_latency_p50: self.latency.percentile(500),
             delivery_latency_p99: self.latency.percentile(990),
         }

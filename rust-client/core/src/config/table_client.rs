@@ -308,7 +308,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "30000",
         Low,
         "For how long a topic that a broker does not know is taken for one that is just being created.",
-    ),
+    )
+    .acts(),
     Property::new(
         "topic.blacklist",
         Both,

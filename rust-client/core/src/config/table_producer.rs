@@ -56,9 +56,13 @@ pub(super) const PROPERTIES: &[Property] = &[
          records without a key go anywhere, several together (KIP-480); without it a missing key counts as an empty one. \
          random: anywhere. Java's partitioner is murmur2_random.").rust("murmur2_random").topic().acts(),
     Property::new("sticky.partitioning.linger.ms", Producer, int(0, 900_000), "10", Low,
-        "0: each record without a key goes to a random partition. Else such records go to one partition until its batch is full or \
-         on its way, and then to another (KIP-480); how long that takes is up to linger.ms and batch.size, not to this number.")
+        "0: each record without a key goes to a random partition. Else such records go to one partition until a batch is full, or \
+         until batch.size bytes have gone there in smaller ones, and then to another (KIP-480, KIP-794); how long that takes is \
+         up to linger.ms and batch.size, not to this number.")
         .acts(),
+    Property::new("partitioner.adaptive.partitioning.enable", Producer, Bool, "true", Low,
+        "Whether records without a key go the likelier to a partition the fewer batches wait for its leader (KIP-794). Java's \
+         name.").own().acts(),
 
     Property::new("transactional.id", Producer, Text, "", High,
         "The name under which a producer's transactions go on after a restart, and under which an older instance is shut out."),

@@ -72,6 +72,10 @@ pub struct ProducerConfig {
     pub queue_buffering_max_bytes: usize,
     /// `max.block.ms`
     pub max_block: Duration,
+    /// `partitioner.adaptive.partitioning.enable`
+    pub adaptive_partitioning: bool,
+    /// `topic.metadata.propagation.max.ms`
+    pub topic_propagation: Duration,
     /// `retries`
     pub retries: u32,
     /// `retry.backoff.ms`
@@ -114,6 +118,8 @@ pub struct ConsumerConfig {
     pub max_partition_fetch_bytes: i32,
     /// `queued.max.messages.kbytes`, in bytes: how much may be prefetched.
     pub queued_max_bytes: usize,
+    /// `topic.metadata.propagation.max.ms`
+    pub topic_metadata_propagation_max: Duration,
     /// `inflate.max.bytes`
     pub inflate_max_bytes: usize,
     /// `check.crcs`
@@ -283,6 +289,8 @@ impl Config {
             },
             queue_buffering_max_bytes,
             max_block: self.millis("max.block.ms"),
+            adaptive_partitioning: self.flag("partitioner.adaptive.partitioning.enable"),
+            topic_propagation: self.millis("topic.metadata.propagation.max.ms"),
             retries: u32::try_from(self.number("retries")).unwrap_or(u32::MAX),
             retry_backoff,
             retry_backoff_max,
@@ -319,6 +327,7 @@ impl Config {
             fetch_max_bytes: self.fetch_max_bytes(),
             max_partition_fetch_bytes: self.int32("max.partition.fetch.bytes"),
             queued_max_bytes: self.size("queued.max.messages.kbytes").saturating_mul(1024),
+            topic_metadata_propagation_max: self.millis("topic.metadata.propagation.max.ms"),
             inflate_max_bytes: self.size("inflate.max.bytes"),
             check_crcs: self.flag("check.crcs"),
             allow_auto_create_topics: self.is_set("allow.auto.create.topics") && self.flag("allow.auto.create.topics"),

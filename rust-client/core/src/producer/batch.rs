@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_protocol::compression::{self, Compression};
-use ottla_protocol::record::{Attributes, BatchHeader, DecodedBatch, seal_header};
+use ottla_protocol::record::{Attributes, BatchBuilder, BatchHeader, DecodedBatch, seal_header};
 use ottla_protocol::{Records, Text};
 
 use super::accumulator::{Partition, Shared};
 use super::incomplete::Serial;
-use crate::completion::{BatchResult, Completion};
+use crate::completion::{BatchResult, Completion, Redirect};
 use crate::error::{Error, ErrorKind};
 use crate::time::Instant;
 
@@ -42,7 +42,7 @@ impl Debt {
     }
 
     fn finish(&mut self, result: BatchResult) {
-        if self.completion.result().is_some() {
+        if self.completion.is_ended() {
             return;
         }
         let serve = self.report.take();
@@ -139,8 +139,8 @@ pub(crate) struct ProducerBatch {
     pub(crate) header: BatchHeader,
     pub(crate) payload: Bytes,
     pub(crate) attempts: u32,
-    /// Whether it may have reached the broker.
-    pub(crate) sent: bool,
+    /// An attempt ended without the broker's word on whether it was appended.
+    pub(crate) in_doubt: bool,
     /// `None` once it was completed early (it expired in flight): what is left holds its place in the sequence.
     pub(crate) debt: Option<Debt>,
     pub(crate) created: Instant,
@@ -171,6 +171,107 @@ impl ProducerBatch {
             self.header.attributes = Attributes::default().with_compression(codec);
         }
         Ok(())
+    }
+
+    /// Cuts the batch in two of about the same size, each with its part of the sequence numbers; the handles find their records
+    /// there. Gives it back if there is nothing to cut.
+    pub(crate) fn split(mut self) -> Result<[Self; 2], Box<Self>> {
+        let Some(mut debt) = self.debt.take_if(|_| self.header.records_count > 1) else {
+            return Err(Box::new(self));
+        };
+        let halves = match self.halves(&debt.shared) {
+            Ok(halves) => halves,
+            Err(_) => {
+                self.debt = Some(debt);
+                return Err(Box::new(self));
+            }
+        };
+        let total = halves.iter().map(|(_, records)| records.len()).sum::<usize>().max(1);
+        let mut redirects = Vec::with_capacity(usize::try_from(self.header.records_count).unwrap_or(0));
+        let mut sequence = self.header.base_sequence;
+        let mut is_second = false;
+        let children = halves.map(|(mut header, payload)| {
+            (header.producer_id, header.producer_epoch) = (self.header.producer_id, self.header.producer_epoch);
+            if self.has_sequence() {
+                header.base_sequence = sequence;
+                sequence = super::sender::after(sequence, header.records_count);
+            }
+            let count = usize::try_from(header.records_count).unwrap_or(0);
+            let is_last = std::mem::replace(&mut is_second, true);
+            // The second takes what the first one left over, so that nothing is lost to rounding.
+            let share =
+                |of: i64| of.saturating_mul(i64::try_from(payload.len()).unwrap_or(0)) / i64::try_from(total).unwrap_or(1);
+            let quota_bytes = if is_last { debt.quota_bytes } else { share(debt.quota_bytes) };
+            let quota_messages = debt.quota_messages.min(i64::from(header.records_count));
+            debt.quota_bytes -= quota_bytes;
+            debt.quota_messages -= quota_messages;
+            let later = debt.opaques.split_off(count.min(debt.opaques.len()));
+            let child = Debt {
+                shared: debt.shared.clone(),
+                topic: debt.topic.clone(),
+                partition: debt.partition,
+                completion: Completion::new(),
+                serial: debt.shared.incomplete.open(Some(debt.serial)),
+                quota_bytes,
+                quota_messages,
+                created: debt.created,
+                opaques: std::mem::replace(&mut debt.opaques, later),
+                report: debt.report.as_ref().map(|_| ReportBytes { header, payload: payload.clone() }),
+            };
+            redirects.extend((0..header.records_count.unsigned_abs()).map(|at| Redirect::To(child.completion.clone(), at)));
+            let settings = &debt.shared.settings;
+            let mut batch = Self { header, payload, debt: Some(child), attempts: 0, ..self.like() };
+            if settings.compression != Compression::None {
+                // What can't be compressed goes as it is.
+                let _ = batch.compress(settings.compression, settings.compression_level, Vec::new());
+            }
+            batch
+        });
+        debt.completion.redirect(redirects);
+        debt.shared.incomplete.done(debt.serial);
+        Ok(children)
+    }
+
+    /// A batch at the same place in the line.
+    fn like(&self) -> Self {
+        Self {
+            header: self.header,
+            payload: Bytes::new(),
+            attempts: self.attempts,
+            in_doubt: self.in_doubt,
+            debt: None,
+            created: self.created,
+            serial: self.serial,
+        }
+    }
+
+    fn halves(&self, shared: &Arc<Shared>) -> Result<[(BatchHeader, Bytes); 2], Error> {
+        let codec = self.header.attributes.compression().unwrap_or(Compression::None);
+        let payload = if codec == Compression::None {
+            self.payload.clone()
+        } else {
+            let mut inflated = Vec::new();
+            // Our own bytes; a batch is bounded by its size, and a record that travels alone is not split.
+            compression::decompress(codec, &self.payload, shared.settings.batch_size.saturating_mul(2), &mut inflated)?;
+            Bytes::from(inflated)
+        };
+        let half = payload.len() / 2;
+        let batch = DecodedBatch::new(self.header, payload, false)?;
+        let mut parts = [BatchBuilder::new(Vec::new()), BatchBuilder::new(Vec::new())];
+        let last = i64::from(self.header.records_count) - 1;
+        let [first, second] = &mut parts;
+        for record in batch.records() {
+            let record = record?;
+            let headers: Vec<(&str, Option<&[u8]>)> = record.headers.iter().map(|header| (header.key, header.value)).collect();
+            // At least one record for each.
+            let goes_first = first.is_empty() || (first.len() < half && second.is_empty() && record.offset < last);
+            let part = if goes_first { &mut *first } else { &mut *second };
+            part.append(record.timestamp, record.key, record.value, headers.iter().copied())?;
+        }
+        Ok(parts.map(|part| {
+            let (buffer, meta) = part.finish();
+            (BatchHeader::for_batch(&meta, Attributes::default()), Bytes::from(buffer))
+        }))
     }
 
     pub(crate) fn complete(&mut self, outcome: Result<i64, Error>, log_append_time: i64, exceptions: Vec<(u32, Error)>) {

@@ -2,6 +2,8 @@
 
 mod accumulator;
 mod batch;
+#[cfg(test)]
+mod fault_tests;
 mod incomplete;
 pub mod partitioner;
 mod quota;

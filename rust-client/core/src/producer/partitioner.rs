@@ -134,6 +134,24 @@ pub fn random_partition(available: &[i32], partition_count: i32, random: &mut im
     }
 }
 
+/// A random partition among those that are available, the likelier the fewer batches wait in its line (KIP-794): with the longest
+/// line of n batches, a line of m weighs n + 1 - m. `None` if none is available.
+pub fn adaptive_partition(available: &[i32], backlog: impl Fn(i32) -> u32, random: &mut impl FnMut() -> u32) -> Option<i32> {
+    let longest = available.iter().map(|&partition| backlog(partition)).max()?;
+    // A line may grow meanwhile: never below a weight of one.
+    let weight = |partition: i32| u64::from(longest.saturating_sub(backlog(partition))) + 1;
+    let total: u64 = available.iter().map(|&partition| weight(partition)).sum();
+    let mut drawn = u64::from(scale(random(), u32::try_from(total).unwrap_or(u32::MAX)));
+    for &partition in available {
+        let weight = weight(partition);
+        if drawn < weight {
+            return Some(partition);
+        }
+        drawn -= weight;
+    }
+    available.last().copied()
+}
+
 /// A number of 0..n out of 32 random bits.
 fn scale(bits: u32, n: u32) -> u32 {
     ((u64::from(bits) * u64::from(n)) >> 32) as u32
@@ -178,12 +196,17 @@ impl StickyPartition {
         random: &mut impl FnMut() -> u32,
     ) -> Option<i32> {
         let next = another_partition(previous, available, partition_count, random)?;
+        Some(self.replace_by(previous, next, partition_count))
+    }
+
+    /// [`Self::replace`] by a partition that was chosen already; returns the one that is in use now.
+    pub fn replace_by(&self, previous: Option<i32>, next: i32, partition_count: i32) -> i32 {
         match self.0.compare_exchange(previous.unwrap_or(NONE), next, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => Some(next),
-            Err(chosen) if (0..partition_count).contains(&chosen) => Some(chosen),
+            Err(chosen) if (0..partition_count).contains(&chosen) => chosen,
+            Ok(_) => next,
             Err(_) => {
                 self.0.store(next, Ordering::Relaxed);
-                Some(next)
+                next
             }
         }
     }
@@ -365,5 +388,20 @@ mod tests {
         assert_eq!(sticky.replace(Some(1), &[1], 3, &mut random), Some(1));
         assert_eq!(sticky.get_or_choose(&[], 1, &mut random), Some(0));
         assert_eq!(sticky.current(), Some(0));
+    }
+
+    #[test]
+    fn short_lines_are_likelier_than_long_ones() {
+        let mut rng = Rng::from_seed(5);
+        let mut random = || rng.next_u32();
+        let backlog = |partition: i32| [0, 3, 3, 9][partition as usize];
+        let mut seen = [0_u32; 4];
+        for _ in 0..10_000 {
+            seen[adaptive_partition(&[0, 1, 3], backlog, &mut random).unwrap() as usize] += 1;
+        }
+        // Weights of 10, 7 and 1.
+        assert!((5200..5900).contains(&seen[0]) && (3600..4200).contains(&seen[1]) && seen[2] == 0, "{seen:?}");
+        assert!((400..720).contains(&seen[3]), "{seen:?}");
+        assert_eq!(adaptive_partition(&[], |_| 0, &mut random), None);
     }
 }

@@ -3,21 +3,24 @@
 //! It is told of edges only (a batch opened, a batch ready), keeps a ready list for each broker and due times in order, and never
 //! scans all partitions but when metadata changes or a flush begins.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+mod answers;
+mod expiry;
+mod sequences;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
-use ottla_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
-use ottla_protocol::messages::produce::{
-    PartitionProduceData, PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
-};
-use ottla_protocol::{ErrorCode, Text, Uuid};
+use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
+use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::{Text, Uuid};
+use sequences::Sequences;
+pub(super) use sequences::after;
 
-use super::accumulator::{Accumulator, Edge, Partition, Taken, Topic};
+use super::accumulator::{Accumulator, Edge, Partition, Taken};
 use super::batch::ProducerBatch;
-use crate::error::{Error, ErrorKind, PurgedFrom};
-use crate::metadata::{Cluster, backoff};
+use super::settings::ProducerSettings;
+use crate::error::Error;
+use crate::metadata::{Cluster, LeaderHint};
 use crate::metrics::ProducerMetrics;
 use crate::random::Rng;
 use crate::time::Instant;
@@ -46,6 +49,8 @@ pub enum Command {
     Follow(Text),
     /// What is known of leaders is stale.
     RefreshMetadata,
+    /// Newer leaders, as a broker told them with its errors.
+    LearnLeaders(Vec<LeaderHint>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,30 +61,39 @@ enum Timer {
     Expire(u32),
     /// A topic's stage may have expired.
     Stage,
-    /// The producer id may be asked for again.
-    ProducerId,
+    /// Something may go on: the producer id may be asked for again, or a broker's throttling is over.
+    Wake,
 }
 
 /// A partition as the sender sees it.
 struct Lane {
     partition: Arc<Partition>,
     leader: i32,
+    leader_epoch: i32,
+    /// What is in flight went to another leader: nothing goes to the new one until that has ended, so that order holds.
+    moved: bool,
     /// Batches to send again, in order; while there are any, one is in flight at a time, so that order holds.
     retry: VecDeque<ProducerBatch>,
     in_flight: usize,
     queued: bool,
     muted_until: Instant,
-    epoch: i16,
-    producer_id: i64,
-    next_sequence: i32,
+    sequences: Sequences,
 }
 
-#[derive(Default)]
 struct BrokerLane {
     ready: VecDeque<u32>,
     in_flight: usize,
     connected: bool,
     connecting: bool,
+    /// The broker throttles this client (KIP-219).
+    muted_until: Instant,
+}
+
+impl Default for BrokerLane {
+    fn default() -> Self {
+        let ready = VecDeque::new();
+        Self { ready, in_flight: 0, connected: false, connecting: false, muted_until: Instant::default() }
+    }
 }
 
 struct InFlight {
@@ -99,15 +113,6 @@ enum ProducerId {
     },
 }
 
-/// What an answer means for a batch.
-enum Verdict {
-    /// Send it again; the leader may have moved.
-    Retry,
-    /// The broker lost, or we broke, the sequence: a new epoch, and again.
-    Renumber,
-    Failed,
-}
-
 /// See the module's page.
 pub struct Sender {
     accumulator: Arc<Accumulator>,
@@ -115,7 +120,7 @@ pub struct Sender {
     lanes: BTreeMap<u32, Lane>,
     brokers: BTreeMap<i32, BrokerLane>,
     requests: BTreeMap<u64, InFlight>,
-    timers: BinaryHeap<Reverse<(Instant, Timer)>>,
+    timers: BTreeSet<(Instant, Timer)>,
     edges: Vec<Edge>,
     next_token: u64,
     cluster: Arc<Cluster>,
@@ -137,7 +142,7 @@ impl Sender {
             lanes: BTreeMap::new(),
             brokers: BTreeMap::new(),
             requests: BTreeMap::new(),
-            timers: BinaryHeap::new(),
+            timers: BTreeSet::new(),
             edges: Vec::new(),
             next_token: 0,
             cluster: Arc::new(Cluster::default()),
@@ -168,7 +173,7 @@ impl Sender {
         for id in ids {
             self.drain(now, id, commands);
         }
-        self.timers.peek().map_or(Instant::FAR_FUTURE, |Reverse((at, _))| *at)
+        self.timers.first().map_or(Instant::FAR_FUTURE, |(at, _)| *at)
     }
 
     fn timer_passed(&self, now: Instant) -> bool {
@@ -178,13 +183,15 @@ impl Sender {
     fn on_cluster(&mut self, now: Instant, cluster: &Arc<Cluster>) {
         self.cluster = cluster.clone();
         self.accumulator.on_cluster(cluster);
-        for (index, lane) in &mut self.lanes {
-            let leader = cluster.partition(&lane.partition.topic, lane.partition.id).map_or(-1, |p| p.leader);
-            if leader != lane.leader {
-                lane.leader = leader;
-                lane.queued = false;
+        for lane in self.lanes.values_mut() {
+            let (leader, epoch) = leader_of(cluster, &lane.partition);
+            if (leader, epoch) != (lane.leader, lane.leader_epoch) {
+                lane.moved |= leader != lane.leader && lane.in_flight > 0;
+                lane.queued &= leader == lane.leader;
+                (lane.leader, lane.leader_epoch) = (leader, epoch);
+                // A new leader is asked at once: the backoff was for the old one.
+                lane.muted_until = Instant::default();
             }
-            let _ = index;
         }
         for broker in self.brokers.values_mut() {
             let lanes = &self.lanes;
@@ -200,17 +207,17 @@ impl Sender {
     fn lane(&mut self, partition: &Arc<Partition>) -> u32 {
         let index = partition.index;
         if !self.lanes.contains_key(&index) {
-            let leader = self.cluster.partition(&partition.topic, partition.id).map_or(-1, |p| p.leader);
+            let (leader, leader_epoch) = leader_of(&self.cluster, partition);
             let lane = Lane {
                 partition: partition.clone(),
                 leader,
+                leader_epoch,
+                moved: false,
                 retry: VecDeque::new(),
                 in_flight: 0,
                 queued: false,
                 muted_until: Instant::default(),
-                epoch: -1,
-                producer_id: -1,
-                next_sequence: 0,
+                sequences: Sequences::new(),
             };
             self.lanes.insert(index, lane);
         }
@@ -218,7 +225,7 @@ impl Sender {
     }
 
     fn timer(&mut self, at: Instant, timer: Timer) {
-        self.timers.push(Reverse((at, timer)));
+        self.timers.insert((at, timer));
     }
 
     fn on_edges(&mut self, now: Instant, commands: &mut Vec<Command>) {
@@ -246,6 +253,7 @@ impl Sender {
                 Edge::Staged(topic, deadline) => {
                     commands.push(Command::Follow(topic.name().clone()));
                     self.timer(deadline, Timer::Stage);
+                    self.timer(now + self.accumulator.shared.settings.unknown_topic_limit, Timer::Stage);
                     // The client may know the topic already, through another producer or consumer.
                     if self.cluster.topic(topic.name()).is_some() {
                         self.accumulator.on_cluster(&self.cluster);
@@ -264,13 +272,16 @@ impl Sender {
     }
 
     fn on_timers(&mut self, now: Instant, commands: &mut Vec<Command>) {
-        while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((_, timer))) = self.timers.pop() else { break };
+        while let Some((at, timer)) = self.timers.pop_first() {
+            if at > now {
+                self.timers.insert((at, timer));
+                break;
+            }
             match timer {
                 Timer::Due(lane) => self.make_ready(now, lane),
                 Timer::Expire(lane) => self.expire(now, lane),
                 Timer::Stage => self.expire_stages(now),
-                Timer::ProducerId => {}
+                Timer::Wake => {}
             }
         }
         let orphan = |lane: &Lane| lane.leader < 0 && (lane.in_flight > 0 || !lane.retry.is_empty());
@@ -293,7 +304,7 @@ impl Sender {
         let settings = self.accumulator.shared.settings.clone();
         loop {
             let Some(broker) = self.brokers.get_mut(&id) else { return };
-            if broker.ready.is_empty() || broker.in_flight >= settings.max_in_flight {
+            if broker.ready.is_empty() || broker.in_flight >= settings.max_in_flight || broker.muted_until > now {
                 return;
             }
             if !broker.connected {
@@ -303,7 +314,7 @@ impl Sender {
                 }
                 return;
             }
-            if matches!(self.producer_id, ProducerId::Wanted | ProducerId::Asked) && self.fatal.is_none() {
+            if matches!(self.producer_id, ProducerId::Wanted | ProducerId::Asked) {
                 return;
             }
             let mut batches = Vec::new();
@@ -338,46 +349,71 @@ impl Sender {
 
     /// The lane's next batch, numbered.
     fn next_batch(&mut self, now: Instant, index: u32) -> Option<ProducerBatch> {
-        let shared = self.accumulator.shared.clone();
+        let known = self.sequences_for(index)?;
         let lane = self.lanes.get_mut(&index)?;
-        let known = match self.producer_id {
-            ProducerId::Known { id, epoch } => Some((id, epoch)),
-            _ => None,
+        let mut batch = if lane.retry.is_empty() {
+            match lane.partition.take(&self.accumulator.shared, now) {
+                Taken::Batch(batch) => batch,
+                Taken::Nothing => return None,
+            }
+        } else {
+            lane.retry.pop_front()?
         };
-        if let Some((id, epoch)) = known
-            && (lane.producer_id, lane.epoch) != (id, epoch)
-        {
-            if lane.in_flight > 0 {
+        if known && !batch.has_sequence() {
+            lane.sequences.assign(&mut batch.header);
+        }
+        lane.in_flight += 1;
+        Some(batch)
+    }
+
+    /// Brings the lane's sequences up to the producer's epoch. `None`: nothing may go now; an answer that is awaited brings the
+    /// lane back. Else whether batches are numbered.
+    fn sequences_for(&mut self, index: u32) -> Option<bool> {
+        let lane = self.lanes.get(&index)?;
+        let (idle, again) = (lane.in_flight == 0, !lane.retry.is_empty());
+        if !idle && (lane.moved || again || lane.sequences.is_broken()) {
+            return None;
+        }
+        let ProducerId::Known { id, epoch } = self.producer_id else { return Some(false) };
+        if lane.sequences.is_broken() {
+            if lane.sequences.is_of(id, epoch) {
+                self.bump_epoch();
+            }
+        } else if again {
+            // As they were numbered: some may be in the log already, and only their own numbers show it to the broker.
+            return Some(true);
+        } else if lane.sequences.is_unresolved() {
+            if !idle {
                 return None;
             }
-            // A new epoch starts at 0; what waits to be sent again is numbered anew, in its order.
-            (lane.producer_id, lane.epoch, lane.next_sequence) = (id, epoch, 0);
+            let lane = self.lanes.get_mut(&index)?;
+            if !lane.sequences.settle() && lane.sequences.is_of(id, epoch) {
+                self.bump_epoch();
+            }
+        }
+        let ProducerId::Known { id, epoch } = self.producer_id else { return None };
+        let lane = self.lanes.get_mut(&index)?;
+        if !lane.sequences.is_of(id, epoch) {
+            if !idle {
+                return None;
+            }
+            lane.sequences.restart(id, epoch);
+            // What waits to be sent again is numbered anew, in its order.
             for batch in &mut lane.retry {
                 batch.header.base_sequence = -1;
             }
         }
-        let mut batch = if lane.retry.is_empty() {
-            match lane.partition.take(&shared, now) {
-                Taken::Batch(batch) => batch,
-                Taken::Nothing => return None,
-            }
-        } else if lane.in_flight > 0 {
-            return None;
-        } else {
-            lane.retry.pop_front()?
-        };
-        if known.is_some() && !batch.has_sequence() {
-            batch.header.producer_id = lane.producer_id;
-            batch.header.producer_epoch = lane.epoch;
-            batch.header.base_sequence = lane.next_sequence;
-            lane.next_sequence = next_sequence(lane.next_sequence, batch.header.records_count);
+        Some(true)
+    }
+
+    /// KIP-360: the next epoch of the same producer id. Each partition goes over to it when nothing of it is under way.
+    fn bump_epoch(&mut self) {
+        if let ProducerId::Known { id, epoch } = self.producer_id {
+            self.producer_id = match epoch.checked_add(1) {
+                Some(epoch) if epoch < i16::MAX => ProducerId::Known { id, epoch },
+                _ => ProducerId::Wanted,
+            };
         }
-        if let Some(error) = &self.fatal {
-            batch.complete(Err(error.clone()), -1, Vec::new());
-            return None;
-        }
-        lane.in_flight += 1;
-        Some(batch)
     }
 
     fn send(
@@ -385,13 +421,12 @@ impl Sender {
         broker: i32,
         mut batches: Vec<(u32, ProducerBatch)>,
         commands: &mut Vec<Command>,
-        settings: &super::settings::ProducerSettings,
+        settings: &ProducerSettings,
     ) {
         let mut topics: Vec<TopicProduceData> = Vec::new();
         let mut bytes = 0;
         for (index, batch) in &mut batches {
             let Some(lane) = self.lanes.get(index) else { continue };
-            batch.sent = true;
             batch.attempts += 1;
             bytes += batch.len();
             let data = PartitionProduceData {
@@ -434,333 +469,10 @@ impl Sender {
         (lane.connected, lane.connecting) = (false, false);
     }
 
-    /// An answer, or none: what became of a request. With acks=0 the answer is `None` once the request was written.
-    pub fn on_produced(
-        &mut self,
-        now: Instant,
-        token: u64,
-        answer: Result<Option<ProduceResponse>, Error>,
-        commands: &mut Vec<Command>,
-    ) {
-        let Some(InFlight { broker, batches }) = self.requests.remove(&token) else { return };
-        if let Some(lane) = self.brokers.get_mut(&broker) {
-            lane.in_flight = lane.in_flight.saturating_sub(1);
-        }
-        for (index, batch) in batches {
-            let Some(lane) = self.lanes.get_mut(&index) else { continue };
-            lane.in_flight = lane.in_flight.saturating_sub(1);
-            let partition = lane.partition.clone();
-            match &answer {
-                Err(error) => self.judge(now, index, batch, Err(error.clone()), commands),
-                Ok(None) => self.written(now, batch, -1, -1),
-                Ok(Some(response)) => match find(response, &partition, &self.cluster) {
-                    Some(found) => self.judge(now, index, batch, Ok(found), commands),
-                    None => {
-                        let error = Error::new(ErrorKind::Protocol, "the broker's answer to Produce leaves the partition out")
-                            .retriable();
-                        self.judge(now, index, batch, Err(error), commands);
-                    }
-                },
-            }
-            self.make_ready(now, index);
-        }
-        // Lanes of the broker that waited for a place in flight are still in its ready list; `poll` goes on with them.
-    }
-
-    fn written(&self, now: Instant, mut batch: ProducerBatch, offset: i64, log_append_time: i64) {
-        self.metrics.on_written(
-            u64::try_from(batch.header.records_count).unwrap_or(0),
-            batch.payload.len(),
-            now.since(batch.created),
-        );
-        batch.complete(Ok(offset), log_append_time, Vec::new());
-    }
-
-    fn judge(
-        &mut self,
-        now: Instant,
-        index: u32,
-        mut batch: ProducerBatch,
-        answer: Result<&PartitionProduceResponse, Error>,
-        commands: &mut Vec<Command>,
-    ) {
-        let error = match answer {
-            Ok(answer) => {
-                let code = ErrorCode::from_code(answer.error_code);
-                if code == ErrorCode::None {
-                    self.written(now, batch, answer.base_offset, answer.log_append_time_ms);
-                    return;
-                }
-                if code == ErrorCode::DuplicateSequenceNumber {
-                    // It is in the log from an attempt whose answer was lost, too long ago for the broker to know where.
-                    self.written(now, batch, -1, -1);
-                    return;
-                }
-                self.broker_error(index, &batch, code, answer)
-            }
-            Err(error) => error,
-        };
-        let settings = &self.accumulator.shared.settings;
-        let expired = now.since(batch.created) >= settings.delivery_timeout;
-        let verdict = self.verdict(index, &batch, &error);
-        if error.code().is_none_or(|code| code.is_invalid_metadata()) {
-            commands.push(Command::RefreshMetadata);
-        }
-        let attempts_left = batch.attempts <= settings.retries;
-        let (backoff_first, backoff_max) = (settings.retry_backoff, settings.retry_backoff_max);
-        match verdict {
-            Verdict::Retry | Verdict::Renumber if batch.debt.is_some() && !expired && attempts_left => {
-                self.metrics.on_retry();
-                let wait = backoff(batch.attempts.saturating_sub(1), backoff_first, backoff_max, &mut self.rng);
-                if matches!(verdict, Verdict::Renumber) {
-                    self.bump_epoch();
-                }
-                self.put_back(index, batch);
-                if let Some(lane) = self.lanes.get_mut(&index) {
-                    lane.muted_until = now + wait;
-                }
-                self.timer(now + wait, Timer::Due(index));
-            }
-            _ => {
-                // What was numbered and did not get into the log leaves a hole in the sequence.
-                if batch.has_sequence() {
-                    self.bump_epoch();
-                }
-                self.metrics.on_failed(u64::try_from(batch.header.records_count).unwrap_or(0));
-                let error = if expired { timed_out(&error, settings_delivery(&self.accumulator)) } else { error };
-                // A refusal says that nothing was appended, but only of the attempt that it answers.
-                let possibly_written = batch.attempts > 1 || error.possibly_written();
-                let error = self.place(index, error).with_possibly_written(possibly_written);
-                batch.complete(Err(error), -1, Vec::new());
-            }
-        }
-    }
-
-    fn broker_error(&self, index: u32, batch: &ProducerBatch, code: ErrorCode, answer: &PartitionProduceResponse) -> Error {
-        let said = answer.error_message.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-        let records = batch.header.records_count;
-        self.place(index, Error::kafka(code, format!("while producing a batch of {records} records{said}")))
-    }
-
-    /// Says which topic, partition and broker the error is about.
-    fn place(&self, index: u32, mut error: Error) -> Error {
-        if let Some(lane) = self.lanes.get(&index) {
-            error = error.with_topic(lane.partition.topic.as_str()).with_partition(lane.partition.id);
-            if let Some(broker) = self.cluster.brokers.get(&lane.leader) {
-                error = error.with_broker(broker.id, format!("{}:{}", broker.host, broker.port));
-            }
-        }
-        error
-    }
-
-    fn verdict(&self, index: u32, batch: &ProducerBatch, error: &Error) -> Verdict {
-        let idempotent = batch.has_sequence();
-        match error.code() {
-            Some(ErrorCode::OutOfOrderSequenceNumber) if idempotent => {
-                // Behind a batch that is to go again this is expected; else the sequence is broken.
-                let behind = self
-                    .lanes
-                    .get(&index)
-                    .is_some_and(|lane| lane.retry.front().is_some_and(|first| first.serial < batch.serial));
-                if behind { Verdict::Retry } else { Verdict::Renumber }
-            }
-            Some(ErrorCode::UnknownProducerId | ErrorCode::InvalidProducerEpoch | ErrorCode::InvalidProducerIdMapping)
-                if idempotent =>
-            {
-                Verdict::Renumber
-            }
-            _ if error.is_retriable() => Verdict::Retry,
-            _ => Verdict::Failed,
-        }
-    }
-
-    /// Puts a batch back where its age says, oldest first.
-    fn put_back(&mut self, index: u32, batch: ProducerBatch) {
-        if let Some(lane) = self.lanes.get_mut(&index) {
-            let at = lane.retry.iter().position(|waiting| waiting.serial > batch.serial).unwrap_or(lane.retry.len());
-            lane.retry.insert(at, batch);
-        }
-    }
-
-    /// KIP-360: the next epoch of the same producer id; each partition starts again at 0 when nothing of it is in flight.
-    fn bump_epoch(&mut self) {
-        if let ProducerId::Known { id, epoch } = self.producer_id {
-            self.producer_id = match epoch.checked_add(1) {
-                Some(epoch) if epoch < i16::MAX => ProducerId::Known { id, epoch },
-                _ => ProducerId::Wanted,
-            };
-        }
-    }
-
-    /// The answer to [`Command::InitProducerId`].
-    pub fn on_producer_id(&mut self, now: Instant, answer: Result<InitProducerIdResponse, Error>) {
-        let error = match answer {
-            Ok(answer) if answer.error_code == 0 => {
-                self.producer_id = ProducerId::Known { id: answer.producer_id, epoch: answer.producer_epoch };
-                self.producer_id_attempts = 0;
-                return;
-            }
-            Ok(answer) => Error::kafka(ErrorCode::from_code(answer.error_code), "while asking for a producer id"),
-            Err(error) => error,
-        };
-        if !error.is_retriable() {
-            self.fatal = Some(error.fatal());
-            self.producer_id = ProducerId::Unused;
-            return;
-        }
-        let settings = &self.accumulator.shared.settings;
-        let wait = backoff(self.producer_id_attempts, settings.retry_backoff, settings.retry_backoff_max, &mut self.rng);
-        self.producer_id_attempts = self.producer_id_attempts.saturating_add(1);
-        self.producer_id = ProducerId::Wanted;
-        self.producer_id_since = Some(now + wait);
-        self.timer(now + wait, Timer::ProducerId);
-    }
-
     /// The error that ended this producer for good, if one did.
     #[must_use]
     pub fn fatal_error(&self) -> Option<&Error> {
         self.fatal.as_ref()
-    }
-
-    fn expire(&mut self, now: Instant, index: u32) {
-        let shared = self.accumulator.shared.clone();
-        let timeout = shared.settings.delivery_timeout;
-        let Some(created_before) = now.as_micros().checked_sub(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX)) else {
-            return;
-        };
-        let created_before = Instant::from_micros(created_before);
-        let Some(lane) = self.lanes.get_mut(&index) else { return };
-        let mut failed = 0;
-        let mut hole = false;
-        let reason = if lane.leader < 0 { "its partition has no leader" } else { "no broker acknowledged it" };
-        let late = |sent: bool| {
-            let what = format!("the record was not delivered within delivery.timeout.ms ({} ms): {reason}", timeout.as_millis());
-            Error::new(ErrorKind::MsgTimedOut, what).with_possibly_written(sent)
-        };
-        let mut late_batches = Vec::new();
-        while lane.retry.front().is_some_and(|batch| batch.created <= created_before) {
-            late_batches.extend(lane.retry.pop_front());
-        }
-        let waiting = lane.partition.take_older(&shared, created_before);
-        let oldest = lane.retry.front().map(|batch| batch.created).or_else(|| lane.partition.oldest());
-        for mut batch in late_batches {
-            hole |= batch.has_sequence();
-            failed += u64::try_from(batch.header.records_count).unwrap_or(0);
-            let error = self.place(index, late(batch.sent));
-            batch.complete(Err(error), -1, Vec::new());
-        }
-        for debt in waiting {
-            failed += u64::try_from(debt.quota_messages).unwrap_or(0);
-            let error = self.place(index, late(false));
-            let partition = debt.partition;
-            debt.complete(crate::completion::BatchResult {
-                partition,
-                outcome: Err(error),
-                log_append_time: -1,
-                exceptions: Vec::new(),
-            });
-        }
-        // In flight: completed now; what is left of the batch keeps its place in the sequence until the answer comes.
-        let mut in_flight = Vec::new();
-        for request in self.requests.values_mut() {
-            for (at, batch) in &mut request.batches {
-                if *at == index && batch.created <= created_before {
-                    failed += u64::try_from(batch.header.records_count).unwrap_or(0);
-                    in_flight.extend(batch.debt.take());
-                }
-            }
-        }
-        for debt in in_flight {
-            let error = self.place(index, late(true));
-            let partition = debt.partition;
-            debt.complete(crate::completion::BatchResult {
-                partition,
-                outcome: Err(error),
-                log_append_time: -1,
-                exceptions: Vec::new(),
-            });
-        }
-        if hole {
-            self.bump_epoch();
-        }
-        self.metrics.on_failed(failed);
-        if let Some(oldest) = oldest {
-            self.timer((oldest + timeout).max(now + Duration::from_millis(1)), Timer::Expire(index));
-        }
-    }
-
-    fn expire_stages(&mut self, now: Instant) {
-        let timeout = self.accumulator.shared.settings.delivery_timeout;
-        for topic in self.accumulator.topics().values() {
-            let Some(since) = Accumulator::staged_since(topic) else { continue };
-            if now >= since + timeout {
-                self.fail_stage(topic, timeout);
-            } else {
-                self.timer(since + timeout, Timer::Stage);
-            }
-        }
-    }
-
-    fn fail_stage(&self, topic: &Arc<Topic>, timeout: Duration) {
-        let name = topic.name().as_str();
-        let known = self.cluster.topics.get(topic.name());
-        let error = match known {
-            Some(info) if info.error == ErrorCode::UnknownTopicOrPartition => Error::new(
-                ErrorKind::UnknownTopic,
-                format!(
-                    "the topic does not exist and did not come to be within delivery.timeout.ms ({} ms)",
-                    timeout.as_millis()
-                ),
-            ),
-            _ => Error::new(
-                ErrorKind::MsgTimedOut,
-                format!(
-                    "no metadata of the topic came within delivery.timeout.ms ({} ms): is a broker reachable?",
-                    timeout.as_millis()
-                ),
-            ),
-        };
-        self.accumulator.fail_stage(topic, &error.with_topic(name).with_possibly_written(false));
-    }
-
-    fn purge(&mut self, queued: bool, in_flight: bool) {
-        let shared = self.accumulator.shared.clone();
-        let error = |from| {
-            Error::new(ErrorKind::Purged(from), "the record was purged").with_possibly_written(from == PurgedFrom::InFlight)
-        };
-        if queued {
-            for topic in self.accumulator.topics().values() {
-                self.accumulator.fail_stage(topic, &error(PurgedFrom::InQueue).with_topic(topic.name().as_str()));
-            }
-            for partition in self.accumulator.partitions() {
-                for debt in partition.take_older(&shared, Instant::FAR_FUTURE) {
-                    let error = error(PurgedFrom::InQueue).with_topic(debt.topic.as_str()).with_partition(debt.partition);
-                    let partition = debt.partition;
-                    debt.complete(crate::completion::BatchResult {
-                        partition,
-                        outcome: Err(error),
-                        log_append_time: -1,
-                        exceptions: Vec::new(),
-                    });
-                }
-            }
-            let mut hole = false;
-            for lane in self.lanes.values_mut() {
-                for mut batch in lane.retry.drain(..) {
-                    hole |= batch.has_sequence();
-                    batch.complete(Err(error(PurgedFrom::InFlight).with_topic(lane.partition.topic.as_str())), -1, Vec::new());
-                }
-            }
-            if hole {
-                self.bump_epoch();
-            }
-        }
-        if in_flight {
-            for (_, batch) in self.requests.values_mut().flat_map(|request| &mut request.batches) {
-                let topic = batch.debt.as_ref().map(|debt| debt.topic.clone()).unwrap_or_default();
-                batch.complete(Err(error(PurgedFrom::InFlight).with_topic(topic.as_str())), -1, Vec::new());
-            }
-        }
     }
 }
 
@@ -770,27 +482,6 @@ impl Drop for Sender {
     }
 }
 
-fn settings_delivery(accumulator: &Accumulator) -> Duration {
-    accumulator.shared.settings.delivery_timeout
-}
-
-fn timed_out(cause: &Error, timeout: Duration) -> Error {
-    let what = format!("the record was not delivered within delivery.timeout.ms ({} ms)", timeout.as_millis());
-    Error::new(ErrorKind::MsgTimedOut, what).with_source(cause.clone())
-}
-
-/// The sequence wraps from `i32::MAX` to 0.
-fn next_sequence(sequence: i32, records: i32) -> i32 {
-    let next = (i64::from(sequence) + i64::from(records)) & i64::from(i32::MAX);
-    i32::try_from(next).unwrap_or(0)
-}
-
-fn find<'a>(response: &'a ProduceResponse, partition: &Partition, cluster: &Cluster) -> Option<&'a PartitionProduceResponse> {
-    let id = cluster.topic(&partition.topic).map(|topic| topic.id);
-    response
-        .responses
-        .iter()
-        .filter(|topic| topic.name == partition.topic || (!topic.topic_id.is_zero() && Some(topic.topic_id) == id))
-        .flat_map(|topic| &topic.partition_responses)
-        .find(|found| found.index == partition.id)
+fn leader_of(cluster: &Cluster, partition: &Partition) -> (i32, i32) {
+    cluster.partition(&partition.topic, partition.id).map_or((-1, -1), |info| (info.leader, info.leader_epoch))
 }

@@ -41,6 +41,10 @@ pub struct ProducerSettings {
     pub partitioner: Partitioner,
     /// `sticky.partitioning.linger.ms` is above zero: records without a key stick to a partition for a batch.
     pub sticky: bool,
+    /// `partitioner.adaptive.partitioning.enable`: those records prefer partitions whose batches wait less.
+    pub adaptive: bool,
+    /// `topic.metadata.propagation.max.ms`: how long a topic that the cluster does not know is waited for.
+    pub unknown_topic_limit: Duration,
     /// `queue.buffering.max.kbytes`, in bytes.
     pub buffer_bytes: usize,
     /// `queue.buffering.max.messages`, 0 for no bound.

@@ -1,28 +1,30 @@
 //! Accumulator and sender stepped on virtual time, without a broker: the test is the broker.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+pub(super) use std::sync::Arc;
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+pub(super) use std::task::{Context, Poll, Waker};
+pub(super) use std::time::Duration;
 
-use ottla_protocol::compression::Compression;
-use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
-use ottla_protocol::messages::produce::{PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse};
-use ottla_protocol::record::{BatchHeader, verify_crc};
-use ottla_protocol::{ErrorCode, Text};
+pub(super) use ottla_protocol::compression::Compression;
+pub(super) use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
+pub(super) use ottla_protocol::messages::produce::{
+    PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceResponse,
+};
+pub(super) use ottla_protocol::record::{BatchHeader, verify_crc};
+pub(super) use ottla_protocol::{ErrorCode, Text};
 
-use super::partitioner::Partitioner;
+pub(super) use super::partitioner::Partitioner;
 use super::*;
-use crate::completion::RecordHandle;
-use crate::error::{Error, ErrorKind};
-use crate::metadata::{BrokerInfo, Cluster, PartitionInfo, TopicInfo};
-use crate::metrics::ProducerMetrics;
-use crate::offload::Offload;
-use crate::random::Rng;
-use crate::time::{Clock, Instant};
+pub(super) use crate::completion::RecordHandle;
+pub(super) use crate::error::{Error, ErrorKind};
+pub(super) use crate::metadata::{BrokerInfo, Cluster, PartitionInfo, TopicInfo};
+pub(super) use crate::metrics::ProducerMetrics;
+pub(super) use crate::offload::Offload;
+pub(super) use crate::random::Rng;
+pub(super) use crate::time::{Clock, Instant};
 
 #[derive(Default)]
-struct TestClock(AtomicU64);
+pub(super) struct TestClock(AtomicU64);
 
 impl Clock for TestClock {
     fn now(&self) -> Instant {
@@ -41,7 +43,7 @@ impl Offload for Inline {
     }
 }
 
-fn settings() -> ProducerSettings {
+pub(super) fn settings() -> ProducerSettings {
     ProducerSettings {
         batch_size: 10_000,
         batch_messages: 10_000,
@@ -59,23 +61,25 @@ fn settings() -> ProducerSettings {
         retry_backoff_max: Duration::from_secs(1),
         partitioner: Partitioner::Murmur2Random,
         sticky: true,
+        adaptive: true,
+        unknown_topic_limit: Duration::from_secs(30),
         buffer_bytes: 1_000_000,
         buffer_messages: 0,
         reports: false,
     }
 }
 
-struct Harness {
-    clock: Arc<TestClock>,
-    accumulator: Arc<Accumulator>,
-    sender: Sender,
-    cluster: Arc<Cluster>,
-    commands: Vec<Command>,
-    deadline: Instant,
-    woken: Arc<AtomicBool>,
+pub(super) struct Harness {
+    pub(super) clock: Arc<TestClock>,
+    pub(super) accumulator: Arc<Accumulator>,
+    pub(super) sender: Sender,
+    pub(super) cluster: Arc<Cluster>,
+    pub(super) commands: Vec<Command>,
+    pub(super) deadline: Instant,
+    pub(super) woken: Arc<AtomicBool>,
 }
 
-fn cluster(version: u64, partitions: i32) -> Arc<Cluster> {
+pub(super) fn cluster(version: u64, partitions: i32) -> Arc<Cluster> {
     let info = |partition| PartitionInfo {
         partition,
         error: ErrorCode::None,
@@ -102,7 +106,7 @@ fn cluster(version: u64, partitions: i32) -> Arc<Cluster> {
 }
 
 impl Harness {
-    fn new(settings: ProducerSettings, partitions: i32) -> Self {
+    pub(super) fn new(settings: ProducerSettings, partitions: i32) -> Self {
         let mut harness = Self::without_metadata(settings);
         harness.cluster = cluster(1, partitions);
         harness.accumulator.topic("t").unwrap();
@@ -110,7 +114,7 @@ impl Harness {
         harness
     }
 
-    fn without_metadata(settings: ProducerSettings) -> Self {
+    pub(super) fn without_metadata(settings: ProducerSettings) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000_000)));
         let woken = Arc::new(AtomicBool::new(false));
         let waker = woken.clone();
@@ -120,22 +124,22 @@ impl Harness {
         Self { clock, accumulator, sender, cluster: Arc::default(), commands: Vec::new(), deadline: Instant::default(), woken }
     }
 
-    fn connect(&mut self) {
+    pub(super) fn connect(&mut self) {
         self.sender.on_connected(1);
         self.poll();
     }
 
-    fn try_send(&self, value: &[u8]) -> Result<RecordHandle, AppendError> {
+    pub(super) fn try_send(&self, value: &[u8]) -> Result<RecordHandle, AppendError> {
         let record = RecordRef { partition: Some(0), timestamp: None, key: None, value: Some(value), headers: &[], opaque: 0 };
         self.accumulator.append_to("t", &record).map(Appended::into_handle)
     }
 
-    fn send(&self, value: &[u8]) -> RecordHandle {
+    pub(super) fn send(&self, value: &[u8]) -> RecordHandle {
         self.try_send(value).unwrap()
     }
 
     /// Polls until nothing more comes, answering for the producer id.
-    fn poll(&mut self) {
+    pub(super) fn poll(&mut self) {
         loop {
             let before = self.commands.len();
             self.deadline = self.sender.poll(self.clock.now(), &self.cluster.clone(), &mut self.commands);
@@ -151,13 +155,13 @@ impl Harness {
         }
     }
 
-    fn advance(&mut self, by: Duration) {
+    pub(super) fn advance(&mut self, by: Duration) {
         self.clock.0.fetch_add(u64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
         self.poll();
     }
 
     /// The Produce requests so far, each with the batch of partition 0.
-    fn take_requests(&mut self) -> Vec<(u64, BatchHeader)> {
+    pub(super) fn take_requests(&mut self) -> Vec<(u64, BatchHeader)> {
         let produced = |request: &ProduceRequest| {
             let bytes = request.topic_data[0].partition_data[0].records.as_ref().unwrap().to_bytes();
             verify_crc(&bytes).unwrap()
@@ -171,7 +175,7 @@ impl Harness {
             .collect()
     }
 
-    fn answer(&mut self, token: u64, code: ErrorCode, base_offset: i64) {
+    pub(super) fn answer(&mut self, token: u64, code: ErrorCode, base_offset: i64) {
         let partition =
             PartitionProduceResponse { index: 0, error_code: code.code(), base_offset, ..PartitionProduceResponse::default() };
         let topic = TopicProduceResponse {
@@ -184,7 +188,7 @@ impl Harness {
         self.poll();
     }
 
-    fn cut(&mut self, tokens: &[u64]) {
+    pub(super) fn cut(&mut self, tokens: &[u64]) {
         for token in tokens {
             let error = Error::new(ErrorKind::Transport, "cut").retriable();
             self.sender.on_produced(self.clock.now(), *token, Err(error), &mut self.commands);
@@ -194,7 +198,7 @@ impl Harness {
     }
 }
 
-fn filled(harness: &mut Harness, batches: usize) -> Vec<RecordHandle> {
+pub(super) fn filled(harness: &mut Harness, batches: usize) -> Vec<RecordHandle> {
     let value = vec![0; 6_000];
     // Two don't fit into one batch: each but the last is full.
     let handles = (0..batches).map(|_| harness.send(&value)).collect();
