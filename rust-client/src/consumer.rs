@@ -328,7 +328,8 @@ impl Consumer {
 
     async fn query(&self, times: Vec<(TopicPartition, i64)>) -> Result<Vec<(TopicPartition, Option<OffsetAndTimestamp>)>, Error> {
         let client = self.client.clone();
-        self.client.run(list_offsets(client, self.isolation, times, self.config.default_api_timeout)).await
+        let unknown = self.config.topic_metadata_propagation_max;
+        self.client.run(list_offsets(client, self.isolation, times, self.config.default_api_timeout, unknown)).await
     }
 
     /// Ends consuming: the batch taken last counts as consumed, waiters get `None`, fetches under way are given up. Batches that
@@ -378,6 +379,7 @@ fn settings(config: &ConsumerConfig) -> ConsumerSettings {
         },
         retry_backoff: config.retry_backoff,
         retry_backoff_max: config.retry_backoff_max,
+        unknown_topic_after: config.topic_metadata_propagation_max,
         inflate_limit: config.inflate_max_bytes,
         ..ConsumerSettings::default()
     }

@@ -25,15 +25,17 @@ pub struct OffsetAndTimestamp {
     pub leader_epoch: i32,
 }
 
-/// For how long a topic or partition may be unknown before that is taken for the answer.
+/// For how long a partition may be unknown, though its topic is known, before that is taken for the answer.
 const UNKNOWN_LIMIT: Duration = Duration::from_secs(5);
 
-/// Asks for each (partition, timestamp), until all have an answer or `limit` has passed. Runs on the IO runtime.
+/// Asks for each (partition, timestamp), until all have an answer or `limit` has passed, or `unknown_topic` if a topic stays
+/// unknown (`topic.metadata.propagation.max.ms`). Runs on the IO runtime.
 pub(crate) async fn list_offsets(
     client: Arc<ClientInner>,
     isolation: IsolationLevel,
     times: Vec<(TopicPartition, i64)>,
     limit: Duration,
+    unknown_topic: Duration,
 ) -> Result<Vec<(TopicPartition, Option<OffsetAndTimestamp>)>, Error> {
     let start = client.clock.now();
     let mut news = client.news();
@@ -75,9 +77,12 @@ pub(crate) async fn list_offsets(
             });
             return Ok(answers.collect());
         }
-        let unknown = last.as_ref().is_some_and(|e| matches!(e.kind(), ErrorKind::UnknownTopic | ErrorKind::UnknownPartition));
-        let passed = client.clock.now().since(start);
-        if passed >= limit || (unknown && passed >= UNKNOWN_LIMIT) {
+        let limit_now = match last.as_ref().map(Error::kind) {
+            Some(ErrorKind::UnknownTopic) => limit.min(unknown_topic),
+            Some(ErrorKind::UnknownPartition) => limit.min(UNKNOWN_LIMIT),
+            _ => limit,
+        };
+        if client.clock.now().since(start) >= limit_now {
             let error =
                 last.unwrap_or_else(|| Error::new(ErrorKind::Protocol, "the broker's answer to ListOffsets lacks a partition"));
             return Err(error);

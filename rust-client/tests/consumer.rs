@@ -283,3 +283,34 @@ async fn large_batches_are_inflated_elsewhere_and_none_is_lost_with_a_dropped_jo
     assert!(read.iter().all(|read| *read == values));
     assert!(offload.jobs.load(Ordering::SeqCst) > 3);
 }
+
+#[tokio::test]
+async fn a_compression_bomb_is_told_with_its_place_and_skipped() {
+    let properties = [("compression.codec", "gzip"), ("inflate.max.bytes", "100000"), ("linger.ms", "0")];
+    let (_broker, client) = started_with(1, &properties).await;
+    let producer = client.producer().unwrap();
+    for value in [vec![b'1'], vec![b'0'; 500_000], vec![b'2']] {
+        producer.send(Record::to("orders").value(&value)).await.unwrap().await.unwrap();
+    }
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    assert_eq!(values(&next(&consumer).await), [1]);
+    let error = consumer.next_timeout(LONG).await.unwrap_err();
+    assert_eq!((error.kind(), error.topic(), error.partition()), (ErrorKind::Compression, Some("orders"), Some(0)), "{error}");
+    assert_eq!((error.offset(), error.next_offset(), consumer.position("orders", 0)), (Some(1), Some(2), Some(1)));
+    consumer.seek("orders", 0, StartAt::Offset(error.next_offset().unwrap())).unwrap();
+    assert_eq!(values(&next(&consumer).await), [2]);
+}
+
+#[tokio::test]
+async fn an_unknown_topic_is_told_after_a_time_that_a_property_names() {
+    let properties = [("topic.metadata.propagation.max.ms", "300"), ("allow.auto.create.topics", "false")];
+    let (_broker, client) = started_with(1, &properties).await;
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("no-such-topic", 0, StartAt::Beginning)]);
+    let error = consumer.next_timeout(LONG).await.unwrap_err();
+    assert_eq!((error.kind(), error.topic()), (ErrorKind::UnknownTopic, Some("no-such-topic")));
+    assert!(error.to_string().contains("topic.metadata.propagation.max.ms"), "{error}");
+    let error = consumer.watermarks("no-such-topic", 0).await.unwrap_err();
+    assert_eq!((error.kind(), error.topic()), (ErrorKind::UnknownTopic, Some("no-such-topic")));
+}

@@ -134,6 +134,7 @@ struct Inner {
     broker: Option<(i32, Arc<str>)>,
     topic: Option<Arc<str>>,
     partition: Option<i32>,
+    offsets: Option<(i64, i64)>,
     retriable: Option<bool>,
     fatal: bool,
     txn_requires_abort: bool,
@@ -151,6 +152,7 @@ impl Error {
             broker: None,
             topic: None,
             partition: None,
+            offsets: None,
             retriable: None,
             fatal: false,
             txn_requires_abort: false,
@@ -251,6 +253,17 @@ impl Error {
         self.0.partition
     }
 
+    /// The offset in the partition that it is about: of records that can't be read, of a fetch that is out of range, the position
+    /// below which a log was truncated.
+    pub fn offset(&self) -> Option<i64> {
+        self.0.offsets.map(|(offset, _)| offset)
+    }
+
+    /// The offset to seek to in order to go on: behind the records that can't be read, or where a truncated log ends.
+    pub fn next_offset(&self) -> Option<i64> {
+        self.0.offsets.map(|(_, next)| next).filter(|next| *next >= 0)
+    }
+
     /// Names the topic.
     #[must_use]
     pub fn with_topic(mut self, topic: impl Into<Arc<str>>) -> Self {
@@ -262,6 +275,13 @@ impl Error {
     #[must_use]
     pub fn with_partition(mut self, partition: i32) -> Self {
         self.inner().partition = Some(partition);
+        self
+    }
+
+    /// Names the offset, and where consuming could go on: -1 if nobody knows.
+    #[must_use]
+    pub fn with_offsets(mut self, offset: i64, next_offset: i64) -> Self {
+        self.inner().offsets = Some((offset, next_offset));
         self
     }
 

@@ -68,8 +68,8 @@ pub struct Decoded {
     pub(super) key: TopicPartition,
     pub(super) generation: u64,
     pub(super) entries: Vec<DecodedEntry>,
-    /// The offset of the batch that can't be read, and why. What stands behind it is dropped.
-    pub(super) error: Option<(i64, DecodeError)>,
+    /// The offset of the batch that can't be read, that behind it, and why. What stands behind it is dropped.
+    pub(super) error: Option<(i64, i64, DecodeError)>,
     pub(super) rest: Option<CompletedFetch>,
     /// The work was dropped unrun: from which offset on to fetch again.
     pub(super) lost: Option<i64>,
@@ -158,7 +158,7 @@ impl CompletedFetch {
                     entries.push(entry);
                 }
                 Err(reason) => {
-                    error = Some((at, reason));
+                    error = Some((at, next_offset(&raw.header), reason));
                     self.batches.clear();
                 }
             }

@@ -64,6 +64,8 @@ struct BrokerState {
     attempts: u32,
     failing_since: Option<Instant>,
     reported: Option<Instant>,
+    /// How often the application had taken something when a fetch last left a partition out.
+    left_out_at: Option<u64>,
 }
 
 /// What [`Fetcher::poll`] found to do for one broker.
@@ -95,6 +97,8 @@ pub struct Fetcher {
     taken: Option<Arc<Handed>>,
     /// The application asked and got nothing. Then at least one batch comes in, whatever it holds.
     starving: bool,
+    /// How often the application has taken something.
+    takes: u64,
     /// Whether [`Self::poll`] would have something to do that no deadline tells.
     wake: bool,
     refresh: bool,
@@ -127,6 +131,7 @@ impl Fetcher {
             errors: VecDeque::new(),
             taken: None,
             starving: false,
+            takes: 0,
             wake: false,
             refresh: false,
             refreshed: None,
@@ -219,7 +224,7 @@ impl Fetcher {
         }
         let known = cluster.topic(&key.topic).zip(cluster.partition(&key.topic, key.partition));
         let Some((topic, info)) = known.filter(|(_, info)| cluster.brokers.contains_key(&info.leader)) else {
-            let error = unavailable(cluster, key);
+            let error = unavailable(cluster, key, self.settings.unknown_topic_after);
             let at_once = !error.is_retriable() && error.kind() == ErrorKind::Broker;
             self.refresh |= partition.trouble.is_none_or(|(_, told)| told.is_none()) && self.refreshed != Some(cluster.version);
             let report_at = self.report(now, key, error, at_once);
@@ -364,7 +369,11 @@ impl Fetcher {
                 topic.partitions.push(partition);
             }
         }
-        let wait = if left_out { self.settings.fetch_wait_max.min(LEFT_OUT_WAIT) } else { self.settings.fetch_wait_max };
+        // An application that takes nothing will not make room soon: no broker is asked fifty times a second for its sake.
+        let state = self.brokers.entry(broker).or_default();
+        let soon = left_out && state.left_out_at != Some(self.takes);
+        state.left_out_at = left_out.then_some(self.takes);
+        let wait = if soon { self.settings.fetch_wait_max.min(LEFT_OUT_WAIT) } else { self.settings.fetch_wait_max };
         let request = FetchRequest {
             replica_id: -1,
             max_wait_ms: i32::try_from(wait.as_millis()).unwrap_or(i32::MAX),

@@ -100,8 +100,10 @@ pub struct ConsumerSettings {
     pub retry_backoff: Duration,
     /// `retry.backoff.max.ms`.
     pub retry_backoff_max: Duration,
-    /// After how long the application hears of what should come right by itself and does not: an unknown topic, a partition
-    /// without a leader, a broker that can't be reached.
+    /// `topic.metadata.propagation.max.ms`: after how long the application hears of a topic that the cluster does not know.
+    pub unknown_topic_after: Duration,
+    /// After how long the application hears of what else should come right by itself and does not: a partition that the topic does
+    /// not have, or that has no leader, a broker that can't be reached.
     pub report_after: Duration,
     /// To how many bytes a batch may inflate.
     pub inflate_limit: usize,
@@ -121,6 +123,7 @@ impl Default for ConsumerSettings {
             reset: ResetPolicy::Latest,
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
+            unknown_topic_after: Duration::from_secs(30),
             report_after: Duration::from_secs(5),
             inflate_limit: 100_000_000,
         }

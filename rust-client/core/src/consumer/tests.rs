@@ -510,6 +510,7 @@ fn a_corrupt_batch_is_told_and_the_position_stays() {
     let error = bench.error();
     assert_eq!(error.code(), Some(ErrorCode::CorruptMessage));
     assert!(error.to_string().contains("offset 2"), "{error}");
+    assert_eq!((error.offset(), error.next_offset()), (Some(2), Some(4)));
     assert_eq!((error.topic(), error.partition(), bench.position()), (Some("orders"), Some(0), Some(2)));
     assert!(bench.fetcher.take().is_none());
     bench.pass(Duration::from_secs(1));
@@ -570,6 +571,7 @@ fn a_truncated_log_moves_the_position_back_or_is_told() {
             let error = bench.error();
             assert_eq!(error.kind(), ErrorKind::LogTruncation);
             assert!(error.to_string().contains("offset 3, below the position 4"), "{error}");
+            assert_eq!((error.offset(), error.next_offset()), (Some(4), Some(3)));
             bench.no_fetch();
         } else {
             assert_eq!(bench.position(), Some(3));
@@ -627,11 +629,12 @@ fn trouble_that_lasts_is_told_and_told_again() {
     assert!(bench.refreshes());
     assert!(!bench.refreshes(), "once for a snapshot");
     assert!(bench.fetcher.take().is_none());
-    assert_eq!(bench.deadline, bench.now + Duration::from_secs(5));
+    assert_eq!(bench.deadline, bench.now + Duration::from_secs(30));
     for _ in 0..2 {
-        bench.pass(Duration::from_secs(5));
+        bench.pass(Duration::from_secs(30));
         let error = bench.error();
         assert_eq!((error.kind(), error.topic()), (ErrorKind::UnknownTopic, Some("orders")));
+        assert!(error.to_string().contains("topic.metadata.propagation.max.ms (30000 ms)"), "{error}");
         assert!(bench.fetcher.take().is_none());
     }
     bench.cluster = cluster(2, Uuid([7; 16]), &[(1, 5)]);
@@ -830,4 +833,50 @@ fn a_truncation_behind_a_batch_in_the_applications_hands_leaves_it_alone() {
     bench.decode();
     assert_eq!(values(&bench.take()), ["v4", "v5"]);
     assert_eq!(bench.position(), Some(4));
+}
+
+#[test]
+fn a_batch_that_inflates_beyond_the_bound_is_told_with_its_place_and_can_be_skipped() {
+    let settings = ConsumerSettings { inflate_limit: 10_000, ..ConsumerSettings::default() };
+    let mut bench = Bench::new(settings, &[(1, 5)]);
+    bench.fetcher.assign([(key(0), StartAt::Offset(0))]);
+    bench.feed([batch(0, 2), compressed(2, 20, &[0; 1000]), batch(22, 1)].concat());
+    assert_eq!(values(&bench.take()), ["v0", "v1"]);
+    let error = bench.error();
+    assert_eq!((error.kind(), error.topic(), error.partition()), (ErrorKind::Compression, Some("orders"), Some(0)));
+    assert_eq!((error.offset(), error.next_offset(), bench.position()), (Some(2), Some(22), Some(2)));
+    bench.fetcher.seek(&key(0), StartAt::Offset(error.next_offset().unwrap())).unwrap();
+    bench.feed(batch(22, 1));
+    assert_eq!(values(&bench.take()), ["v22"]);
+}
+
+#[test]
+fn a_header_that_lies_does_not_tell_to_skip_the_whole_log() {
+    let mut bench = Bench::one(StartAt::Offset(0));
+    let mut damaged = stored(0, 2, |header| header.last_offset_delta = i32::MAX - 1);
+    *damaged.last_mut().unwrap() ^= 1;
+    bench.feed(damaged);
+    assert_eq!(bench.error().next_offset(), Some(100), "the high watermark");
+}
+
+#[test]
+fn a_broker_whose_partitions_are_all_paused_or_full_is_left_in_peace() {
+    let settings = ConsumerSettings { queued_min_messages: 4, ..ConsumerSettings::default() };
+    let mut bench = Bench::new(settings, &[(1, 5), (1, 5)]);
+    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
+    let (token, ..) = bench.fetch();
+    bench.answer(token, vec![data(0, [batch(0, 5), batch(5, 5)].concat()), data(1, vec![])]);
+    bench.decode();
+    bench.fetcher.pause(&key(1)).unwrap();
+    bench.no_fetch();
+    assert_eq!(bench.deadline, Instant::FAR_FUTURE);
+    bench.fetcher.resume(&key(1)).unwrap();
+    // Once a short wait; then none until the application takes something.
+    for wait in [20, 500, 500] {
+        let (token, request, _) = bench.fetch();
+        assert_eq!(request.max_wait_ms, wait);
+        bench.answer(token, vec![data(1, vec![])]);
+    }
+    assert_eq!(bench.take().partition(), 0);
+    assert_eq!(bench.fetch().1.max_wait_ms, 20);
 }

@@ -115,7 +115,7 @@ impl Fetcher {
                 return;
             }
             let at = asked.offset;
-            self.on_unreadable(now, &asked.key, at, reason);
+            self.on_unreadable(now, &asked.key, at, at.saturating_add(1), reason);
         }
     }
 
@@ -171,8 +171,8 @@ impl Fetcher {
         if let Some(rest) = decoded.rest {
             self.completed.push_front(rest);
         }
-        if let Some((at, reason)) = decoded.error {
-            self.on_unreadable(now, &decoded.key, at, reason);
+        if let Some((at, next, reason)) = decoded.error {
+            self.on_unreadable(now, &decoded.key, at, next, reason);
         }
         self.enqueue(&decoded.key);
         // Offsets without records move the position though nobody takes anything.
@@ -198,11 +198,13 @@ impl Fetcher {
 
     /// A batch that can't be read: the application hears of it after what stands before, and the position stays in front of it.
     /// It is fetched again when the application has heard, since another copy may be sound.
-    pub(super) fn on_unreadable(&mut self, now: Instant, key: &TopicPartition, at: i64, reason: DecodeError) {
+    pub(super) fn on_unreadable(&mut self, now: Instant, key: &TopicPartition, at: i64, next: i64, reason: DecodeError) {
         let wait = self.step_back(key, at);
         if let Some(partition) = self.subscription.partitions.get_mut(key) {
             partition.retry_at = now + wait;
-            partition.entries.push_back(Entry::Error(unreadable(key, at, reason)));
+            // The header may be what is damaged.
+            let end = partition.watermarks.high_watermark.unwrap_or(i64::MAX).max(at.saturating_add(1));
+            partition.entries.push_back(Entry::Error(unreadable(key, at, next.clamp(at.saturating_add(1), end), reason)));
         }
         self.enqueue(key);
     }
@@ -260,7 +262,8 @@ impl Fetcher {
                 let error = Error::new(ErrorKind::OffsetReset, format!("the fetch offset {} is not in the log", asked.offset))
                     .with_code(code)
                     .with_topic(asked.key.topic.as_str())
-                    .with_partition(asked.key.partition);
+                    .with_partition(asked.key.partition)
+                    .with_offsets(asked.offset, -1);
                 partition.entries.push_back(Entry::Error(error));
                 self.enqueue(&asked.key);
             }
@@ -289,9 +292,10 @@ impl Fetcher {
     /// waits is not left in silence. Returns when it is due next.
     pub(super) fn report(&mut self, now: Instant, key: &TopicPartition, error: Error, at_once: bool) -> Instant {
         let every = self.settings.report_after;
+        let first = if error.kind() == ErrorKind::UnknownTopic { self.settings.unknown_topic_after } else { every };
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return Instant::FAR_FUTURE };
         let (since, told) = partition.trouble.get_or_insert((now, None));
-        let due = if at_once && told.is_none() { now } else { told.unwrap_or(*since) + every };
+        let due = if at_once && told.is_none() { now } else { told.map_or(*since + first, |told| told + every.max(first)) };
         if now < due {
             return due;
         }
@@ -301,7 +305,7 @@ impl Fetcher {
         }
         // Whether it is still so is worth a question.
         self.refresh = true;
-        now + every
+        now + every.max(first)
     }
 
     pub(super) fn on_broker_success(&mut self, broker: i32) {

@@ -14,37 +14,47 @@ pub(super) fn truncated(key: &TopicPartition, position: i64, end_offset: i64) ->
     } else {
         format!("the log was truncated to offset {end_offset}, below the position {position}: seek to go on")
     };
-    Error::new(ErrorKind::LogTruncation, what).with_topic(key.topic.as_str()).with_partition(key.partition)
+    Error::new(ErrorKind::LogTruncation, what)
+        .with_topic(key.topic.as_str())
+        .with_partition(key.partition)
+        .with_offsets(position, end_offset)
 }
 
-pub(super) fn unreadable(key: &TopicPartition, at: i64, reason: DecodeError) -> Error {
+pub(super) fn unreadable(key: &TopicPartition, at: i64, next: i64, reason: DecodeError) -> Error {
     let (kind, code) = match &reason {
         DecodeError::CorruptBatch { .. } => (ErrorKind::Broker, Some(ErrorCode::CorruptMessage)),
         DecodeError::UnsupportedCompression(_) => (ErrorKind::UnsupportedFeature, None),
         DecodeError::Compression { .. } | DecodeError::TooLarge { .. } => (ErrorKind::Compression, None),
         _ => (ErrorKind::Protocol, None),
     };
-    let error =
-        Error::new(kind, format!("the records at offset {at} can't be read; the position stays there: seek to skip them"))
-            .with_topic(key.topic.as_str())
-            .with_partition(key.partition)
-            .with_source(reason);
+    let what = format!("the records at offset {at} can't be read; the position stays there: seek to offset {next} to skip them");
+    let error = Error::new(kind, what)
+        .with_topic(key.topic.as_str())
+        .with_partition(key.partition)
+        .with_offsets(at, next)
+        .with_source(reason);
     match code {
         Some(code) => error.with_code(code),
         None => error,
     }
 }
 
+fn unknown(what: &str, limit: Duration) -> String {
+    format!("{what}, and that did not change within topic.metadata.propagation.max.ms ({} ms)", limit.as_millis())
+}
+
 /// Why a partition has no leader to ask.
-pub(super) fn unavailable(cluster: &Cluster, key: &TopicPartition) -> Error {
+pub(super) fn unavailable(cluster: &Cluster, key: &TopicPartition, limit: Duration) -> Error {
     let at = |error: Error| error.with_topic(key.topic.as_str()).with_partition(key.partition);
     let Some(topic) = cluster.topics.get(&key.topic) else {
-        return at(Error::new(ErrorKind::UnknownTopic, "the cluster has not told of the topic yet").retriable());
+        return at(Error::new(ErrorKind::UnknownTopic, unknown("the cluster does not tell of the topic", limit)).retriable());
     };
     match topic.error {
         ErrorCode::None => {}
         ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => {
-            return at(Error::new(ErrorKind::UnknownTopic, "the topic does not exist").with_code(topic.error).retriable());
+            return at(Error::new(ErrorKind::UnknownTopic, unknown("the topic does not exist", limit))
+                .with_code(topic.error)
+                .retriable());
         }
         // As an error of the client's, so that those that are final are told at once.
         code => return at(Error::kafka(code, "can't find the topic")),

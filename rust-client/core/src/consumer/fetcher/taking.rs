@@ -128,7 +128,8 @@ impl Fetcher {
         handed.position.advance(malformed_at, handed.leader_epoch);
         let key = TopicPartition { topic: handed.topic.clone(), partition: handed.partition };
         let reason = DecodeError::Malformed("a record contradicts the record format, though the batch's checksum is right");
-        self.errors.push_back(unreadable(&key, malformed_at, reason));
+        let next = handed.next_offset.load(Ordering::Acquire);
+        self.errors.push_back(unreadable(&key, malformed_at, next, reason));
         let generation = self.subscription.next_generation();
         if let Some(partition) = self.subscription.partitions.get_mut(&key)
             && Arc::ptr_eq(&partition.position, &handed.position)
@@ -181,6 +182,7 @@ impl Fetcher {
                 self.enqueue(&key);
             }
             if let Some(taken) = taken {
+                self.takes += 1;
                 if let Ok(batch) = &taken {
                     self.taken = Some(batch.handed().clone());
                 }
