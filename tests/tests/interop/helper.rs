@@ -1,8 +1,12 @@
 //! What the tests share: both brokers, clients, topics, reading a partition.
 
-use std::time::Duration;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
-use ottla::{Client, NewTopic, Record, StartAt};
+use ottla::{Client, NewTopic, Record, StartAt, TopicDescription};
 use ottla_broker::Broker;
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
@@ -29,7 +33,22 @@ pub(crate) fn client(servers: &str, properties: &[(&str, &str)]) -> Client {
 pub(crate) fn topic(client: &Client, partitions: i32) -> String {
     let name = unique_name("interop");
     client.admin().create_topic_blocking(NewTopic::new(&name).partitions(partitions)).unwrap();
+    block_on(pin!(described(client, &name)));
     name
+}
+
+/// A topic as soon as the broker that is asked knows it and all leaders: Kafka's brokers hear of a new topic from the controller,
+/// a little after who created it was answered.
+pub(crate) async fn described(client: &Client, topic: &str) -> TopicDescription {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        match client.admin().describe_topic(topic).await {
+            Ok(description) if description.partitions.iter().all(|partition| partition.leader.is_some()) => return description,
+            Ok(_) => {}
+            Err(error) => assert!(error.is_retriable(), "{error}"),
+        }
+    }
+    panic!("{topic} does not come to be")
 }
 
 /// A record as it was read.
@@ -85,4 +104,48 @@ pub(crate) fn write(client: &Client, topic: &str, partition: i32, values: impl I
 pub(crate) fn some_time_ago() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(now.as_millis()).unwrap() - 600_000
+}
+
+struct Unpark(std::thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// The smallest executor: it parks its thread until the future's waker is called.
+pub(crate) fn block_on<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park_timeout(PATIENCE),
+        }
+    }
+}
+
+/// An executor with a new thread, and with that a new waker, for each poll.
+pub(crate) fn poll_on_many_threads<T: Send + 'static>(mut future: Pin<Box<dyn Future<Output = T> + Send>>) -> T {
+    struct Awake(std::sync::mpsc::SyncSender<()>);
+    impl std::task::Wake for Awake {
+        fn wake(self: Arc<Self>) {
+            // Full: it will be polled anyway.
+            let _ = self.0.try_send(());
+        }
+    }
+    loop {
+        let (wake, woken) = std::sync::mpsc::sync_channel(1);
+        let waker = Waker::from(Arc::new(Awake(wake)));
+        let polling = std::thread::spawn(move || {
+            let polled = future.as_mut().poll(&mut Context::from_waker(&waker));
+            (polled, future)
+        });
+        let (polled, unfinished) = polling.join().expect("no poll panics");
+        match polled {
+            Poll::Ready(output) => return output,
+            Poll::Pending => future = unfinished,
+        }
+        woken.recv_timeout(PATIENCE).expect("who is pending is woken");
+    }
 }

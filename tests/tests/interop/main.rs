@@ -4,6 +4,8 @@
 mod bad_input;
 mod c_shaped;
 mod consumer;
+mod dropped_waiters;
+mod executors;
 mod gone;
 mod helper;
 mod kafka_tools;

@@ -1,11 +1,12 @@
 //! A live cluster of three brokers, each of which leads something.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 
 use ottla::{NewTopic, Record};
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
-use crate::helper::{client, read};
+use crate::helper::{block_on, client, described, read};
 
 const PARTITIONS: i32 = 6;
 const RECORDS: usize = 3000;
@@ -31,7 +32,7 @@ fn records_of_all_keys_go_to_three_leaders_and_come_back() {
         let deliveries: Vec<_> = (0..RECORDS).map(send).collect();
         let written: Vec<_> = deliveries.into_iter().map(|delivery| delivery.wait().unwrap()).collect();
 
-        let description = client.admin().describe_topic_blocking(&topic).unwrap();
+        let description = block_on(pin!(described(&client, &topic)));
         let leaders: BTreeSet<i32> = description.partitions.iter().filter_map(|partition| partition.leader).collect();
         assert_eq!(leaders.len(), kafka.brokers(), "each broker leads something: {description:?}");
         assert!(description.partitions.iter().all(|partition| partition.replicas.len() == usize::try_from(replicas).unwrap()));
