@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::Admin;
 use crate::consumer::Consumer;
+use crate::metrics::{ClientCounters, ClientSnapshot};
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
 use crate::offload::BlockingPool;
@@ -39,6 +40,7 @@ pub(crate) struct ClientInner {
     pub(crate) handle: Handle,
     /// Where work that takes long runs.
     pub(crate) offload: Arc<dyn Offload>,
+    pub(crate) counters: Arc<ClientCounters>,
     pub(crate) clock: Arc<RuntimeClock>,
     pub(crate) connections: Connections,
     pub(crate) client_id: Option<Text>,
@@ -135,11 +137,13 @@ impl ClientBuilder {
             Arc::new(TcpConnector { family, nodelay: settings.tcp_nodelay, address_timeout: setup_timeout / 2 })
         });
         let client_id = Some(Text::from(settings.client_id.as_str()));
+        let counters = Arc::new(ClientCounters::default());
         let pool = PoolSettings {
             connection: ConnectionSettings {
                 client_id: client_id.clone(),
                 setup_timeout,
                 receive_max_bytes: settings.receive_message_max_bytes,
+                counters: counters.clone(),
             },
             reconnect_backoff: settings.reconnect_backoff,
             reconnect_backoff_max: settings.reconnect_backoff_max,
@@ -160,6 +164,7 @@ impl ClientBuilder {
             client_id,
             cluster: ArcSwap::default(),
             wake: Arc::new(Notify::new()),
+            counters,
             offload: self.offload.unwrap_or_else(|| Arc::new(BlockingPool(handle.clone()))),
             news: watch::Sender::new(News::default()),
             rng: Mutex::new(rng),
@@ -243,6 +248,12 @@ impl Client {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// What the client has counted: connections, requests, metadata. Producers and consumers have counts of their own.
+    #[must_use]
+    pub fn metrics(&self) -> ClientSnapshot {
+        self.inner.counters.snapshot()
     }
 
     /// The brokers that are known now.
@@ -440,6 +451,7 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
             let timeout = inner.settings.socket_timeout;
             let answer: Result<MetadataResponse, Error> = inner.call_any::<MetadataRequest>(&request, timeout).await;
             let now = inner.clock.now();
+            inner.counters.on_metadata(answer.is_ok());
             match answer {
                 Ok(response) => {
                     let version = {

@@ -19,6 +19,7 @@
 mod admin;
 mod client;
 mod consumer;
+mod metrics;
 mod network;
 mod offload;
 mod offsets;
@@ -28,6 +29,7 @@ mod runtime;
 pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
 pub use client::{Client, ClientBuilder};
 pub use consumer::Consumer;
+pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
 pub use ottla_core::completion::Written;
 pub use ottla_core::config::Config;

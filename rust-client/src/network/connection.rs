@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::transport::{Connector, Stream};
+use crate::metrics::ClientCounters;
 use crate::runtime::RuntimeClock;
 
 /// Called once with the answer's body (`None` where the broker sends none), or with why there is none.
@@ -48,6 +49,7 @@ pub(crate) struct ConnectionSettings {
     pub(crate) client_id: Option<Text>,
     pub(crate) setup_timeout: Duration,
     pub(crate) receive_max_bytes: usize,
+    pub(crate) counters: Arc<ClientCounters>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ pub(crate) struct Connection {
 struct Shared {
     target: Target,
     clock: Arc<RuntimeClock>,
+    counters: Arc<ClientCounters>,
     apis: OnceLock<BrokerApis>,
     state: watch::Sender<State>,
     awaited: Mutex<Option<ConnectionState<Reply>>>,
@@ -111,6 +114,7 @@ impl Connection {
         let shared = Arc::new(Shared {
             target,
             clock,
+            counters: settings.counters.clone(),
             apis: OnceLock::new(),
             state,
             awaited: Mutex::new(None),
@@ -260,6 +264,7 @@ async fn run(
         Ok(started) => started,
         Err(error) => {
             tracing::warn!(broker = %shared.target.address(), %error, "no connection");
+            shared.counters.on_connection_failure();
             return shared.close(&error);
         }
     };
@@ -272,17 +277,20 @@ async fn run(
         failed => {
             let error = failed.map_or_else(|_| state.overdue(), |shaken| shaken.err().unwrap_or_else(|| state.overdue()));
             tracing::warn!(broker = %shared.target.address(), %error, "no handshake");
+            shared.counters.on_connection_failure();
             return shared.close(&error);
         }
     };
     *shared.awaited() = Some(state);
     // Set once: nobody else sets it.
     let _ = shared.apis.set(apis);
+    shared.counters.on_connect();
     shared.state.send_replace(State::Ready);
     let (reading, writing) = tokio::io::split(stream);
     let writer = tokio::spawn(write(shared.clone(), writing, incoming));
     let error = read(&shared, reading, received, settings.receive_max_bytes, &writer).await;
     tracing::debug!(broker = %shared.target.address(), %error, "connection closed");
+    shared.counters.on_disconnect();
     shared.close(&error);
 }
 
@@ -354,6 +362,7 @@ async fn read(
             () = tokio::time::sleep_until(shared.clock.to_tokio(deadline)), if deadline != Instant::FAR_FUTURE => {
                 let state = shared.awaited();
                 if let Some(state) = state.as_ref().filter(|state| state.deadline() <= shared.clock.now()) {
+                    shared.counters.on_request_timeout();
                     return state.overdue();
                 }
             }
@@ -381,6 +390,7 @@ async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut 
             next = incoming.recv() => next,
         };
         let Some(Outgoing { frame, correlation_id, api_key, version, timeout, answered, reply }) = next else { break };
+        shared.counters.on_request();
         let unanswered = if answered {
             let deadline = shared.clock.now() + timeout;
             if let Some(state) = shared.awaited().as_mut() {
