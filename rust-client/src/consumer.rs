@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use ottla_core::config::{AutoOffsetReset, ConsumerConfig};
 use ottla_core::consumer::{
-    CompletedFetch, ConsumerCommand, ConsumerSettings, Decoded, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher, IsolationLevel,
-    LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
+    CompletedFetch, ConsumerCommand, ConsumerSettings, ConsumerSnapshot, Decoded, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher,
+    IsolationLevel, LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
 };
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::time::{Clock, Instant};
@@ -330,6 +330,12 @@ impl Consumer {
         let client = self.client.clone();
         let unknown = self.config.topic_metadata_propagation_max;
         self.client.run(list_offsets(client, self.isolation, times, self.config.default_api_timeout, unknown)).await
+    }
+
+    /// What the consumer has counted.
+    #[must_use]
+    pub fn metrics(&self) -> ConsumerSnapshot {
+        self.shared.state().fetcher.metrics()
     }
 
     /// Ends consuming: the batch taken last counts as consumed, waiters get `None`, fetches under way are given up. Batches that

@@ -33,7 +33,9 @@ pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
 pub use ottla_core::completion::Written;
 pub use ottla_core::config::Config;
-pub use ottla_core::consumer::{BatchCursor, FetchedBatch, FetchedRecords, Position, StartAt, TopicPartition, Watermarks};
+pub use ottla_core::consumer::{
+    BatchCursor, ConsumerSnapshot, FetchedBatch, FetchedRecords, Position, StartAt, TopicPartition, Watermarks,
+};
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
 pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
 pub use ottla_core::metrics::ProducerSnapshot;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use ottla::{Client, Record};
+use ottla::{Client, Record, StartAt, TopicPartition};
 use ottla_broker::Broker;
 
 #[tokio::test]
@@ -39,4 +39,26 @@ async fn a_client_counts_failed_attempts() {
     });
     let metrics = counted.await.unwrap();
     assert_eq!((metrics.connections, metrics.connects, metrics.metadata_refreshes), (0, 0, 0), "{metrics:?}");
+}
+
+#[tokio::test]
+async fn a_consumer_counts_what_it_fetches_and_hands_out() {
+    let broker = Broker::builder().topic("orders", 1).start().unwrap();
+    let client = Client::connect(broker.bootstrap_servers()).await.unwrap();
+    let producer = client.producer().unwrap();
+    for _ in 0..10 {
+        producer.send(Record::to("orders").value("12345")).await.unwrap().await.unwrap();
+    }
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("orders", 0, StartAt::Beginning)]);
+    let mut records = 0;
+    while records < 10 {
+        records += consumer.next_timeout(Duration::from_secs(20)).await.unwrap().unwrap().records().count();
+    }
+    assert!(consumer.try_next().unwrap().is_none());
+    let metrics = consumer.metrics();
+    assert_eq!((metrics.records_fetched, metrics.records_consumed, metrics.bytes_held), (10, 10, 0), "{metrics:?}");
+    assert_eq!(metrics.lag, [(TopicPartition::new("orders", 0), 0)]);
+    assert!(metrics.fetch_requests > 0 && metrics.fetch_latency_p99.is_some(), "{metrics:?}");
+    assert_eq!((metrics.errors, metrics.fetch_failures, metrics.throttle_time), (0, 0, Duration::ZERO));
 }

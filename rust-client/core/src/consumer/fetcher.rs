@@ -19,8 +19,9 @@ use ottla_protocol::messages::offset_for_leader_epoch::{
 use ottla_protocol::record::{RawBatch, split_batches};
 use ottla_protocol::{DecodeError, ErrorCode, Text, Uuid};
 
-use super::completed_fetch::{AbortedTransactions, CompletedFetch, DecodeSettings, Decoded, weight};
+use super::completed_fetch::{AbortedTransactions, CompletedFetch, DecodeSettings, Decoded, DecodedEntry, weight};
 use super::fetched_batch::{FetchedBatch, Handed, next_offset};
+use super::metrics::{ConsumerSnapshot, Counters};
 use super::position::Position;
 use super::prefetch::{BufferPool, PrefetchQuota};
 use super::subscription_state::{Entry, FetchState, Partition, SubscriptionState, TopicPartition, Watermarks};
@@ -36,6 +37,9 @@ const LEFT_OUT_WAIT: Duration = Duration::from_millis(20);
 
 /// How many partitions are decoded at a time, each up to a slice: together they bound what comes in beyond the prefetch.
 const MAX_DECODING: usize = 4;
+
+/// The longest that a consumer holds back because a broker throttles it: far beyond what a quota's window gives.
+const MAX_THROTTLE: Duration = Duration::from_secs(300);
 
 /// How many errors wait for an application that does not ask.
 const MAX_ERRORS: usize = 1000;
@@ -53,6 +57,7 @@ struct Asked {
 
 struct InFlight {
     broker: i32,
+    sent: Instant,
     asked: Vec<Asked>,
 }
 
@@ -105,6 +110,7 @@ pub struct Fetcher {
     /// The snapshot that was there when metadata was asked for last.
     refreshed: Option<u64>,
     rng: Rng,
+    counters: Counters,
 }
 
 impl Fetcher {
@@ -136,6 +142,7 @@ impl Fetcher {
             refresh: false,
             refreshed: None,
             rng,
+            counters: Counters::default(),
         }
     }
 
@@ -151,6 +158,21 @@ impl Fetcher {
         &self.settings
     }
 
+    /// What was counted.
+    #[must_use]
+    pub fn metrics(&self) -> ConsumerSnapshot {
+        let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
+        let mut lag = Vec::new();
+        for (key, partition) in &self.subscription.partitions {
+            let marks = partition.watermarks;
+            let end = if read_committed { marks.last_stable_offset.or(marks.high_watermark) } else { marks.high_watermark };
+            if let Some((end, position)) = end.zip(partition.position.offset()) {
+                lag.push((key.clone(), u64::try_from(end.saturating_sub(position)).unwrap_or(0)));
+            }
+        }
+        self.counters.snapshot(self.decode_settings.quota.held(), lag)
+    }
+
     /// What to do now. Returns when to come back at the latest, if nothing else happens.
     pub fn poll(&mut self, now: Instant, cluster: &Arc<Cluster>, commands: &mut Vec<ConsumerCommand>) -> Instant {
         let room = self.room();
@@ -162,11 +184,11 @@ impl Fetcher {
         }
         let brokers = plans.len().max(1);
         for (broker, plan) in plans {
-            self.send_resets(broker, plan.reset, commands);
-            self.send_validations(broker, plan.validate, commands);
+            self.send_resets(now, broker, plan.reset, commands);
+            self.send_validations(now, broker, plan.validate, commands);
             if room > 0 && !plan.fetch.is_empty() {
                 let max_bytes = i32::try_from(room / brokers).unwrap_or(i32::MAX).clamp(1, self.settings.fetch_max_bytes.max(1));
-                self.send_fetch(broker, plan.fetch, plan.left_out, max_bytes, commands);
+                self.send_fetch(now, broker, plan.fetch, plan.left_out, max_bytes, commands);
             }
         }
         if std::mem::take(&mut self.refresh) {
@@ -280,9 +302,9 @@ impl Fetcher {
         }
     }
 
-    fn token(&mut self, broker: i32, asked: Vec<Asked>) -> u64 {
+    fn token(&mut self, now: Instant, broker: i32, asked: Vec<Asked>) -> u64 {
         self.next_token += 1;
-        self.in_flight.insert(self.next_token, InFlight { broker, asked });
+        self.in_flight.insert(self.next_token, InFlight { broker, sent: now, asked });
         self.next_token
     }
 
@@ -294,7 +316,7 @@ impl Fetcher {
         }
     }
 
-    fn send_resets(&mut self, broker: i32, resets: Vec<(Asked, i64)>, commands: &mut Vec<ConsumerCommand>) {
+    fn send_resets(&mut self, now: Instant, broker: i32, resets: Vec<(Asked, i64)>, commands: &mut Vec<ConsumerCommand>) {
         if resets.is_empty() {
             return;
         }
@@ -305,11 +327,11 @@ impl Fetcher {
         );
         let asked: Vec<Asked> = resets.into_iter().map(|(asked, _)| asked).collect();
         self.mark_querying(&asked);
-        let token = self.token(broker, asked);
+        let token = self.token(now, broker, asked);
         commands.push(ConsumerCommand::ListOffsets { token, broker, request });
     }
 
-    fn send_validations(&mut self, broker: i32, asked: Vec<Asked>, commands: &mut Vec<ConsumerCommand>) {
+    fn send_validations(&mut self, now: Instant, broker: i32, asked: Vec<Asked>, commands: &mut Vec<ConsumerCommand>) {
         if asked.is_empty() {
             return;
         }
@@ -333,12 +355,13 @@ impl Fetcher {
         // -1: a consumer asks.
         let request = OffsetForLeaderEpochRequest { replica_id: -1, topics, ..OffsetForLeaderEpochRequest::default() };
         self.mark_querying(&asked);
-        let token = self.token(broker, asked);
+        let token = self.token(now, broker, asked);
         commands.push(ConsumerCommand::OffsetForLeaderEpoch { token, broker, request });
     }
 
     fn send_fetch(
         &mut self,
+        now: Instant,
         broker: i32,
         mut partitions: Vec<(u64, Asked)>,
         left_out: bool,
@@ -392,7 +415,8 @@ impl Fetcher {
                 partition.fetching = true;
             }
         }
-        let token = self.token(broker, asked);
+        let token = self.token(now, broker, asked);
+        self.counters.fetch_requests += 1;
         self.brokers.entry(broker).or_default().fetch = Some(token);
         commands.push(ConsumerCommand::Fetch { token, broker, request, max_version: without_id.then_some(12) });
     }

@@ -8,6 +8,7 @@
 mod completed_fetch;
 mod fetched_batch;
 mod fetcher;
+mod metrics;
 mod offset_queries;
 mod position;
 mod prefetch;
@@ -24,6 +25,7 @@ use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochReque
 pub use completed_fetch::{CompletedFetch, Decoded};
 pub use fetched_batch::{BatchCursor, FetchedBatch, FetchedRecords};
 pub use fetcher::Fetcher;
+pub use metrics::ConsumerSnapshot;
 pub use offset_queries::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, list_offsets_request};
 pub use position::Position;
 pub use prefetch::{BufferPool, PrefetchQuota};

@@ -880,3 +880,56 @@ fn a_broker_whose_partitions_are_all_paused_or_full_is_left_in_peace() {
     assert_eq!(bench.take().partition(), 0);
     assert_eq!(bench.fetch().1.max_wait_ms, 20);
 }
+
+#[test]
+fn what_is_fetched_and_taken_is_counted() {
+    let mut bench = Bench::one(StartAt::Offset(0));
+    assert_eq!(bench.fetcher.metrics(), ConsumerSnapshot::default());
+    let records = [batch(0, 2), compressed(2, 10, &[7; 100])].concat();
+    let size = records.len() as u64;
+    let (token, ..) = bench.fetch();
+    bench.pass(Duration::from_millis(8));
+    bench.answer(token, vec![data(0, records)]);
+    bench.decode();
+    let metrics = bench.fetcher.metrics();
+    assert_eq!(
+        (metrics.fetch_requests, metrics.batches_fetched, metrics.records_fetched, metrics.bytes_fetched),
+        (1, 2, 12, size)
+    );
+    assert_eq!((metrics.records_consumed, metrics.bytes_held), (0, bench.fetcher.quota().held()));
+    assert_eq!(metrics.lag, [(key(0), 90)], "to the last stable offset");
+    let latency = metrics.fetch_latency_p50.unwrap().as_micros() as f64;
+    assert!((latency / 8000.0 - 1.0).abs() < 0.13, "{latency}");
+    drop(bench.take());
+    drop(bench.take());
+    let (token, ..) = bench.fetch();
+    bench.answer(token, vec![failed(ErrorCode::TopicAuthorizationFailed)]);
+    bench.error();
+    let metrics = bench.fetcher.metrics();
+    assert_eq!((metrics.batches_consumed, metrics.records_consumed, metrics.errors), (2, 12, 1));
+    assert!(metrics.bytes_consumed > size, "inflated");
+    assert_eq!((metrics.bytes_held, &metrics.lag[..]), (0, &[(key(0), 78)][..]));
+}
+
+#[test]
+fn a_broker_that_throttles_is_left_alone_until_the_time_is_over() {
+    let mut bench = Bench::new(ConsumerSettings::default(), &[(1, 5), (2, 5)]);
+    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
+    let (token, ..) = bench.fetch();
+    bench.commands.clear();
+    let responses = vec![FetchableTopicResponse {
+        topic_id: Uuid([7; 16]),
+        partitions: vec![data(0, batch(0, 1))],
+        ..FetchableTopicResponse::default()
+    }];
+    let response = FetchResponse { throttle_time_ms: 700, responses, ..FetchResponse::default() };
+    bench.fetcher.on_fetch(bench.now, token, Ok(response));
+    bench.decode();
+    assert_eq!(values(&bench.take()), ["v0"], "what came is handed out");
+    bench.no_fetch();
+    assert_eq!(bench.deadline, bench.now + Duration::from_millis(700));
+    bench.pass(Duration::from_millis(699)).no_fetch();
+    bench.pass(Duration::from_millis(1));
+    assert_eq!(bench.fetch().1.topics[0].partitions[0].partition, 0);
+    assert_eq!(bench.fetcher.metrics().throttle_time, Duration::from_millis(700));
+}

@@ -18,9 +18,14 @@ impl Fetcher {
         self.wake = true;
         let response = match answer {
             Ok(response) => response,
-            Err(error) => return self.on_broker_failure(now, in_flight.broker, error),
+            Err(error) => {
+                self.counters.fetch_failures += 1;
+                return self.on_broker_failure(now, in_flight.broker, error);
+            }
         };
+        self.counters.latency.record(now.since(in_flight.sent), 1);
         self.on_broker_success(in_flight.broker);
+        self.throttle(now, in_flight.broker, response.throttle_time_ms);
         self.responses += 1;
         let whole = ErrorCode::from_code(response.error_code);
         if whole != ErrorCode::None {
@@ -166,6 +171,11 @@ impl Fetcher {
             return;
         }
         for entry in decoded.entries {
+            if let DecodedEntry::Batch(batch) = &entry {
+                self.counters.batches_fetched += 1;
+                self.counters.records_fetched += batch.len_hint() as u64;
+                self.counters.bytes_fetched += batch.header().total_len() as u64;
+            }
             partition.push(entry);
         }
         if let Some(rest) = decoded.rest {
@@ -308,6 +318,19 @@ impl Fetcher {
         now + every.max(first)
     }
 
+    /// The broker asks for a pause (KIP-219).
+    pub(super) fn throttle(&mut self, now: Instant, broker: i32, throttle_time_ms: i32) {
+        let time = Duration::from_millis(u64::try_from(throttle_time_ms).unwrap_or(0));
+        if time.is_zero() {
+            return;
+        }
+        self.counters.throttle_time = self.counters.throttle_time.saturating_add(time);
+        // No broker asks for longer than a quota window; a number without bounds must not end the consumer.
+        let until = now + time.min(MAX_THROTTLE);
+        let broker = self.brokers.entry(broker).or_default();
+        broker.not_before = broker.not_before.max(until);
+    }
+
     pub(super) fn on_broker_success(&mut self, broker: i32) {
         if let Some(broker) = self.brokers.get_mut(&broker) {
             broker.attempts = 0;
@@ -337,11 +360,12 @@ impl Fetcher {
 
     /// Takes in the answer to a [`ConsumerCommand::ListOffsets`].
     pub fn on_list_offsets(&mut self, now: Instant, token: u64, answer: Result<ListOffsetsResponse, Error>) {
-        let Some(asked) = self.end_query(token) else { return };
+        let Some((broker, asked)) = self.end_query(token) else { return };
         let response = match answer {
             Ok(response) => response,
             Err(error) => return self.on_query_failure(now, &asked, &error),
         };
+        self.throttle(now, broker, response.throttle_time_ms);
         let mut data: BTreeMap<TopicPartition, ListOffsetsPartitionResponse> = BTreeMap::new();
         for topic in response.topics {
             for partition in topic.partitions {
@@ -378,7 +402,7 @@ impl Fetcher {
 
     /// Takes in the answer to a [`ConsumerCommand::OffsetForLeaderEpoch`].
     pub fn on_offset_for_leader_epoch(&mut self, now: Instant, token: u64, answer: Result<OffsetForLeaderEpochResponse, Error>) {
-        let Some(asked) = self.end_query(token) else { return };
+        let Some((broker, asked)) = self.end_query(token) else { return };
         let response = match answer {
             Ok(response) => response,
             Err(error) if error.kind() == ErrorKind::UnsupportedVersion => {
@@ -387,6 +411,7 @@ impl Fetcher {
             }
             Err(error) => return self.on_query_failure(now, &asked, &error),
         };
+        self.throttle(now, broker, response.throttle_time_ms);
         let mut data: BTreeMap<TopicPartition, EpochEndOffset> = BTreeMap::new();
         for topic in response.topics {
             for partition in topic.partitions {
@@ -420,15 +445,15 @@ impl Fetcher {
         }
     }
 
-    pub(super) fn end_query(&mut self, token: u64) -> Option<Vec<Asked>> {
-        let asked = self.in_flight.remove(&token)?.asked;
+    pub(super) fn end_query(&mut self, token: u64) -> Option<(i32, Vec<Asked>)> {
+        let InFlight { broker, asked, .. } = self.in_flight.remove(&token)?;
         for one in &asked {
             if let Some(partition) = self.subscription.current(&one.key, one.generation) {
                 partition.querying = false;
             }
         }
         self.wake = true;
-        Some(asked)
+        Some((broker, asked))
     }
 
     pub(super) fn on_query_failure(&mut self, now: Instant, asked: &[Asked], error: &Error) {

@@ -147,6 +147,7 @@ impl Fetcher {
         self.consume_taken();
         self.starving = false;
         if let Some(error) = self.errors.pop_front() {
+            self.counters.errors += 1;
             return Some(Err(error));
         }
         while let Some(key) = self.ready.pop_front() {
@@ -183,8 +184,14 @@ impl Fetcher {
             }
             if let Some(taken) = taken {
                 self.takes += 1;
-                if let Ok(batch) = &taken {
-                    self.taken = Some(batch.handed().clone());
+                match &taken {
+                    Ok(batch) => {
+                        self.taken = Some(batch.handed().clone());
+                        self.counters.batches_consumed += 1;
+                        self.counters.records_consumed += batch.len_hint() as u64;
+                        self.counters.bytes_consumed += batch.inflated_len() as u64;
+                    }
+                    Err(_) => self.counters.errors += 1,
                 }
                 return Some(taken);
             }
