@@ -11,12 +11,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::Clock;
-use crate::cluster::{Cluster, NODE_ID};
+use crate::cluster::{Cluster, FIRST_NODE_ID};
 use crate::config::{BrokerConfig, TopicConfig};
 use crate::error::Error;
 use crate::log::Refusal;
 use crate::memory::MemoryConnector;
 use crate::node::{Command, Node, NodeSetup};
+use crate::placement::Layout;
 use crate::random::Random;
 use crate::server;
 
@@ -24,6 +25,8 @@ use crate::server;
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 /// The port that clients are told of a broker in memory.
 const MEMORY_PORT: u16 = 9092;
+/// Each has a port and a task.
+const MAX_BROKERS: usize = 100;
 
 /// A running broker. Dropping it stops it.
 pub struct Broker {
@@ -59,13 +62,13 @@ impl Broker {
         BrokerBuilder::default()
     }
 
-    /// `HOST:PORT`, for a client's `bootstrap.servers`.
+    /// `HOST:PORT` of each broker, joined by commas, for a client's `bootstrap.servers`.
     #[must_use]
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
-    /// The address of the listener; one that nobody listens at (`0.0.0.0:0`) if the broker is in memory.
+    /// The address of the (first) broker's listener; one that nobody listens at (`0.0.0.0:0`) if the broker is in memory.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         let listener = self.cluster.nodes.first().and_then(Node::local_addr);
@@ -117,18 +120,8 @@ impl Broker {
     /// # Errors
     /// [`Error::Topic`] if there is no such partition.
     pub fn stored_batches(&self, topic: &str, partition: i32) -> Result<Vec<Bytes>, Error> {
-        let found = self.cluster.topic(topic).map_err(|code| refused(topic, Refusal::new(code, code.message())))?;
         let storage = |error: std::io::Error| refused(topic, error.into());
-        found.partition(partition).ok_or_else(|| no_partition(topic))?.lock().log.batches().map_err(storage)
-    }
-
-    /// Lets the leader of a partition take over anew: clients see a new leader epoch, which is answered.
-    ///
-    /// # Errors
-    /// [`Error::Topic`] if there is no such partition.
-    pub fn bump_leader_epoch(&self, topic: &str, partition: i32) -> Result<i32, Error> {
-        let found = self.cluster.topic(topic).map_err(|code| refused(topic, Refusal::new(code, code.message())))?;
-        Ok(found.partition(partition).ok_or_else(|| no_partition(topic))?.lock().bump_leader_epoch())
+        self.with_partition(topic, partition, |_, state| state.log.batches())?.map_err(storage)
     }
 
     /// Deletes what retention.ms and retention.bytes allow to be deleted now, instead of at the next
@@ -165,6 +158,8 @@ impl std::fmt::Debug for Broker {
 pub struct BrokerBuilder {
     listen: String,
     in_memory: bool,
+    brokers: usize,
+    racks: Vec<String>,
     advertised: Option<String>,
     topics: Vec<(String, Option<i32>)>,
     config: BrokerConfig,
@@ -178,6 +173,8 @@ impl Default for BrokerBuilder {
         Self {
             listen: "127.0.0.1:0".into(),
             in_memory: false,
+            brokers: 1,
+            racks: Vec::new(),
             advertised: None,
             topics: Vec::new(),
             config: BrokerConfig::default(),
@@ -205,6 +202,22 @@ impl BrokerBuilder {
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
+        self
+    }
+
+    /// How many brokers the cluster has, 1 by default and at most 100. Their ids count from 1, and a port given with
+    /// [`BrokerBuilder::listen`] or [`BrokerBuilder::advertised`] is the first one's; the others have the next ones.
+    #[must_use]
+    pub fn brokers(mut self, brokers: usize) -> Self {
+        self.brokers = brokers;
+        self
+    }
+
+    /// The racks that the brokers are in, from the first broker on, and from the first rack again when there are more brokers. By
+    /// default all are where broker.rack says, if anywhere.
+    #[must_use]
+    pub fn racks<I: IntoIterator<Item = S>, S: Into<String>>(mut self, racks: I) -> Self {
+        self.racks = racks.into_iter().map(Into::into).collect();
         self
     }
 
@@ -320,24 +333,45 @@ impl BrokerBuilder {
 
     /// The brokers with what they are to be told, and with their listeners, none for those in memory.
     fn nodes(&self, seed: u64) -> Result<Nodes, Error> {
+        if self.brokers == 0 || self.brokers > MAX_BROKERS {
+            return Err(Error::Brokers(self.brokers));
+        }
         let advertised = self.advertised.as_deref().map(split_address).transpose()?;
         let (mut nodes, mut commands, mut listeners) = (Vec::new(), Vec::new(), Vec::new());
-        let id = NODE_ID;
-        let listener = if self.in_memory { None } else { Some(bind(&self.listen)?) };
-        let local_addr = match &listener {
-            Some(listener) => Some(listener.local_addr().map_err(|source| Error::Bind { address: self.listen.clone(), source })?),
-            None => None,
-        };
-        let advertised = match advertised {
-            None if self.in_memory => Some((Text::from(format!("broker-{id}")), MEMORY_PORT)),
-            given => given,
-        };
-        let seed = Random::derive_seed(seed, u64::from(id.unsigned_abs()));
-        let (node, receiver) = Node::new(NodeSetup { id, config: self.config.clone(), advertised, local_addr, seed });
-        nodes.push(node);
-        commands.push(receiver);
-        listeners.extend(listener);
+        let mut racks = self.racks.iter().cycle();
+        for (id, at) in (FIRST_NODE_ID..).zip(0..self.brokers as u16) {
+            let listener = if self.in_memory { None } else { Some(bind(&nth_address(&self.listen, at))?) };
+            let bound = |listener: &TcpListener| listener.local_addr();
+            let local_addr = listener.as_ref().map(bound).transpose();
+            let local_addr = local_addr.map_err(|source| Error::Bind { address: self.listen.clone(), source })?;
+            let advertised = match &advertised {
+                None if self.in_memory => Some((Text::from(format!("broker-{id}")), MEMORY_PORT)),
+                Some((host, port)) => Some((host.clone(), nth_port(*port, at))),
+                None => None,
+            };
+            let mut config = self.config.clone();
+            if let Some(rack) = racks.next() {
+                config.set_derived("broker.rack", rack.clone());
+            }
+            let seed = Random::derive_seed(seed, u64::from(id.unsigned_abs()));
+            let (node, receiver) = Node::new(NodeSetup { id, config, advertised, local_addr, seed });
+            nodes.push(node);
+            commands.push(receiver);
+            listeners.extend(listener);
+        }
         Ok((nodes, commands, listeners))
+    }
+}
+
+/// The port of the broker that is `at` places behind the first one; 0 picks a free one for each.
+fn nth_port(port: u16, at: u16) -> u16 {
+    if port == 0 { 0 } else { port.saturating_add(at) }
+}
+
+fn nth_address(address: &str, at: u16) -> String {
+    match address.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
+        Some((host, Ok(port))) if at > 0 => format!("{host}:{}", nth_port(port, at)),
+        _ => address.to_owned(),
     }
 }
 
@@ -378,20 +412,17 @@ fn start_thread(
 }
 
 fn create_topic(cluster: &Cluster, name: &str, partitions: i32) -> Result<(), Error> {
-    if partitions <= 0 {
-        let message = "Number of partitions was set to an invalid non-positive value.";
-        return Err(refused(name, Refusal::new(ErrorCode::InvalidPartitions, message)));
-    }
     let config = TopicConfig::new(&cluster.config, [])?;
-    cluster.create_topic(name, partitions, config, false).map_err(|refusal| refused(name, refusal))?;
+    let layout = Layout::Spread { partitions, replication_factor: None };
+    cluster.create_topic(name, layout, config, false).map_err(|refusal| refused(name, refusal))?;
     Ok(())
 }
 
-fn refused(name: &str, refusal: Refusal) -> Error {
+pub(crate) fn refused(name: &str, refusal: Refusal) -> Error {
     Error::Topic { name: name.to_owned(), code: refusal.code, message: refusal.message }
 }
 
-fn no_partition(topic: &str) -> Error {
+pub(crate) fn no_partition(topic: &str) -> Error {
     let code = ErrorCode::UnknownTopicOrPartition;
     refused(topic, Refusal::new(code, code.message()))
 }

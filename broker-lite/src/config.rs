@@ -5,7 +5,7 @@ mod table;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use table::{BROKER, TOPIC};
+use table::{BROKER, RACK_AWARE_REPLICA_SELECTOR, TOPIC};
 
 pub(crate) use table::Definition;
 
@@ -98,6 +98,11 @@ impl BrokerConfig {
         self.set.get("broker.rack").map(String::as_str)
     }
 
+    /// Whether replica.selector.class is Kafka's RackAwareReplicaSelector.
+    pub(crate) fn selects_replicas_by_rack(&self) -> bool {
+        self.text("replica.selector.class") == RACK_AWARE_REPLICA_SELECTOR
+    }
+
     /// All properties, those that are defaults of topics included.
     pub(crate) fn describe(&self) -> Vec<DescribedConfig> {
         let mut all = Vec::new();
@@ -155,6 +160,7 @@ pub(crate) struct TopicConfig {
     /// cleanup.policy has `compact`: records need keys. (Compaction itself is not done.)
     pub(crate) compact: bool,
     pub(crate) min_insync_replicas: i64,
+    pub(crate) unclean_leader_election: bool,
 }
 
 impl TopicConfig {
@@ -198,6 +204,7 @@ impl TopicConfig {
             delete: has("delete"),
             compact: has("compact"),
             min_insync_replicas: number("min.insync.replicas"),
+            unclean_leader_election: text("unclean.leader.election.enable").as_deref() == Some("true"),
             set,
         })
     }

@@ -92,6 +92,7 @@ serve! {
     InitProducerId 0..=5 init_producer_id;
     OffsetForLeaderEpoch 2..=4 offset_for_leader_epoch;
     DescribeConfigs 1..=4 describe_configs;
+    CreatePartitions 0..=3 create_partitions;
     DescribeCluster 0..=2 describe_cluster;
     DescribeTopicPartitions 0..=0 describe_topic_partitions;
 }

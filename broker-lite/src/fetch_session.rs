@@ -97,6 +97,7 @@ impl FetchSession {
         let changed = has_records
             || data.error_code != 0
             || data.diverging_epoch.epoch >= 0
+            || data.preferred_read_replica >= 0
             || data.high_watermark != cached.sent_high_watermark
             || data.log_start_offset != cached.sent_log_start_offset;
         cached.sent_high_watermark = data.high_watermark;

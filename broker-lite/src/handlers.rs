@@ -1,6 +1,7 @@
 //! One file for each API. The head of each says which versions it serves.
 
 pub(crate) mod api_versions;
+pub(crate) mod create_partitions;
 pub(crate) mod create_topics;
 pub(crate) mod delete_records;
 pub(crate) mod delete_topics;

@@ -22,7 +22,7 @@
 //! | API | versions | |
 //! |---|---|---|
 //! | Produce | 3–13 | all acks, idempotence, every codec (batches are stored as they come), CreateTime and LogAppendTime |
-//! | Fetch | 4–18 | long polls that end by events, min and max bytes, incremental sessions, leader epochs |
+//! | Fetch | 4–18 | long polls that end by events, min and max bytes, incremental sessions, leader epochs, followers (KIP-392) |
 //! | ListOffsets | 1–11 | earliest, latest, by timestamp, max timestamp |
 //! | Metadata | 0–13 | names and ids, auto-creation |
 //! | ApiVersions | 0–4 | with the fallback for newer clients |
@@ -32,15 +32,33 @@
 //! | InitProducerId | 0–5 | idempotent producers |
 //! | OffsetForLeaderEpoch | 2–4 | |
 //! | DescribeConfigs | 1–4 | topics and the broker |
+//! | CreatePartitions | 0–3 | |
 //! | DescribeCluster | 0–2 | |
 //! | DescribeTopicPartitions | 0 | |
 //! | FindCoordinator, JoinGroup | 0–6, 0–9 | answered with COORDINATOR_NOT_AVAILABLE |
 //!
+//! # Several brokers
+//!
+//! [`BrokerBuilder::brokers`] makes a cluster of several brokers in one process, each with an id, a listener and a
+//! [rack](BrokerBuilder::racks). A topic has default.replication.factor replicas unless its creator says otherwise; leaders go round
+//! the brokers. A test [stops](Broker::stop_broker), [restarts](Broker::restart_broker) and [isolates](Broker::isolate) brokers and
+//! [moves](Broker::move_leader) leaders; each time the leader epoch rises.
+//!
+//! - Followers copy each batch as it is appended, unless [`Broker::hold_replication`] makes them lag: then they copy what a producer
+//!   waits for (acks=all) and what [`Broker::replicate`] lets them.
+//! - Consumers see what all in-sync replicas have, and read from a follower too; with replica.selector.class
+//!   `org.apache.kafka.common.replica.RackAwareReplicaSelector` the leader tells them of one in their rack.
+//! - A new leader comes from the ISR, so that nothing acknowledged with acks=all is lost; what it does not have is truncated.
+//!
+//! # In a simulation
+//!
+//! [`BrokerBuilder::in_memory`] opens no sockets: connections come through a [`MemoryConnector`], the broker runs on the caller's
+//! runtime, also a current-thread one with paused time, and what is random comes from a [seed](BrokerBuilder::seed).
+//!
 //! # What is not served
 //!
 //! - Groups and transactions: there is no coordinator yet.
-//! - TLS, SASL, ACLs, quotas, delegation tokens; share groups, streams groups; changes of configs or partitions at run time.
-//! - Replication: one broker, a replica for each partition.
+//! - TLS, SASL, ACLs, quotas, delegation tokens; share groups, streams groups; changes of configs at run time.
 //! - Compaction: `cleanup.policy=compact` is kept and demands keys, but nothing is compacted. `compression.type` other than
 //!   `producer` is refused, since batches stay as they came.
 //! - Records inside a compressed batch are not looked at, except for a search by timestamp and for the keys of a compacted topic. A
@@ -62,6 +80,7 @@ mod log;
 mod memory;
 mod node;
 mod partition;
+mod placement;
 mod purgatory;
 mod random;
 mod server;
@@ -71,5 +90,6 @@ mod topic_name;
 pub use broker::{Broker, BrokerBuilder};
 pub use clock::Clock;
 pub use config::ConfigError;
+pub use control::PartitionStatus;
 pub use error::Error;
 pub use memory::MemoryConnector;

@@ -8,17 +8,18 @@ mod epoch_cache;
 mod producer_state;
 mod segment;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::record::BatchHeader;
 use ottla_protocol::{ErrorCode, Records};
 
 use crate::config::TopicConfig;
 use crate::storage::Storage;
 use epoch_cache::LeaderEpochCache;
-use producer_state::{ProducerState, SequenceCheck, SequenceError};
+use producer_state::{ProducerBatch, ProducerState, SequenceCheck, SequenceError};
 use segment::{NewBatch, Segment};
 
 pub(crate) use batch::CheckedBatch;
@@ -28,11 +29,13 @@ pub(crate) use batch::CheckedBatch;
 pub(crate) struct Refusal {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
+    /// Who leads instead, and in which epoch.
+    pub(crate) leader: Option<(i32, i32)>,
 }
 
 impl Refusal {
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), leader: None }
     }
 }
 
@@ -100,8 +103,7 @@ impl Log {
         self.log_start_offset
     }
 
-    /// The offset of the next record. With one replica and without transactions it is the high watermark and the last stable
-    /// offset too.
+    /// The offset of the next record.
     pub(crate) fn log_end_offset(&self) -> i64 {
         self.log_end_offset
     }
@@ -150,7 +152,7 @@ impl Log {
         Ok(Appended { base_offset, log_append_time: log_append_time.unwrap_or(-1), size })
     }
 
-    fn sequence_refusal(&self, error: &SequenceError, batch: &producer_state::ProducerBatch) -> Refusal {
+    fn sequence_refusal(&self, error: &SequenceError, batch: &ProducerBatch) -> Refusal {
         let (topic, partition) = (&self.topic, self.partition);
         let (id, epoch, sequence) = (batch.producer_id, batch.producer_epoch, batch.base_sequence);
         match error {
@@ -192,14 +194,17 @@ impl Log {
         Ok(())
     }
 
-    /// Whole batches from the one that contains `offset` on, within `max_bytes`; the first one in any case if `at_least_one`.
-    /// `offset` lies within the log.
-    pub(crate) fn read(&self, offset: i64, max_bytes: usize, at_least_one: bool) -> io::Result<LogRead> {
+    /// Whole batches from the one that contains `offset` on, below `end`, within `max_bytes`; the first one in any case if
+    /// `at_least_one`. `offset` lies within the log, and no batch on both sides of `end`.
+    pub(crate) fn read(&self, offset: i64, end: i64, max_bytes: usize, at_least_one: bool) -> io::Result<LogRead> {
         let mut read = LogRead::default();
         let first = self.segments.partition_point(|segment| segment.base_offset() <= offset).saturating_sub(1);
         for segment in self.segments.range(first.min(self.segments.len())..) {
             for batch in segment.find_offset(offset)..segment.batch_count() {
                 let Some(size) = segment.batch_size(batch) else { break };
+                if segment.last_offset(batch).is_none_or(|last| last >= end) {
+                    return Ok(read);
+                }
                 let must = at_least_one && read.size == 0;
                 if read.size + size > max_bytes && !must {
                     return Ok(read);
@@ -209,6 +214,46 @@ impl Log {
             }
         }
         Ok(read)
+    }
+
+    /// Drops what lies at or behind `end`, where a batch begins, and what followed from it for producers and epochs.
+    pub(crate) fn truncate_to(&mut self, end: i64) -> io::Result<()> {
+        if end >= self.log_end_offset {
+            return Ok(());
+        }
+        while let Some(last) = self.segments.back_mut() {
+            let before = last.size();
+            let keep = last.find_offset(end);
+            last.truncate(keep)?;
+            self.size -= before - last.size();
+            if keep > 0 || last.base_offset() <= end {
+                break;
+            }
+            self.segments.pop_back();
+        }
+        self.log_end_offset = end;
+        self.epochs.truncate_from_end(end);
+        let lost = self.producers.truncate(end);
+        if lost.is_empty() { Ok(()) } else { self.learn_producers(&lost) }
+    }
+
+    /// Finds out from the batches what is to be remembered of these producers.
+    fn learn_producers(&mut self, wanted: &BTreeSet<i64>) -> io::Result<()> {
+        for stored in self.batches()? {
+            let header = BatchHeader::parse(&stored).map_err(io::Error::other)?;
+            if !wanted.contains(&header.producer_id) {
+                continue;
+            }
+            let producer = ProducerBatch {
+                producer_id: header.producer_id,
+                producer_epoch: header.producer_epoch,
+                base_sequence: header.base_sequence,
+                records_count: header.records_count,
+            };
+            let last_offset = header.base_offset + i64::from(header.last_offset_delta);
+            self.producers.update(&producer, header.base_offset, last_offset, header.max_timestamp, header.max_timestamp);
+        }
+        Ok(())
     }
 
     /// All batches, as stored.
@@ -223,9 +268,9 @@ impl Log {
         TimestampAndOffset { timestamp: -1, offset: self.log_start_offset, leader_epoch }
     }
 
-    /// The end of the log.
-    pub(crate) fn latest(&self) -> TimestampAndOffset {
-        TimestampAndOffset { timestamp: -1, offset: self.log_end_offset, leader_epoch: self.epochs.latest().unwrap_or(-1) }
+    /// The newest leader epoch, -1 if there is none.
+    pub(crate) fn latest_epoch(&self) -> i32 {
+        self.epochs.latest().unwrap_or(-1)
     }
 
     /// The first record with the largest timestamp.
@@ -280,13 +325,23 @@ impl Log {
         }
     }
 
-    /// Deletes whole segments by age and size, and forgets idle producers. Tells whether the log's start moved.
-    pub(crate) fn enforce_retention(&mut self, config: &TopicConfig, producer_expiration_ms: i64, now_ms: i64) -> bool {
+    /// Deletes whole segments below the high watermark by age and size, and forgets idle producers. Tells whether the log's start
+    /// moved.
+    pub(crate) fn enforce_retention(
+        &mut self,
+        config: &TopicConfig,
+        high_watermark: i64,
+        producer_expiration_ms: i64,
+        now_ms: i64,
+    ) -> bool {
         self.producers.expire(now_ms, producer_expiration_ms);
         let before = self.log_start_offset;
         if config.delete {
             while self.oldest_is_to_be_deleted(config, now_ms) {
                 let end = self.segments.get(1).map_or(self.log_end_offset, Segment::base_offset);
+                if end > high_watermark {
+                    break;
+                }
                 self.delete_records_before(end);
             }
         }

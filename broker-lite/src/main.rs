@@ -15,16 +15,18 @@ Usage: broker-lite [OPTIONS]
 
 Options:
       --listen HOST:PORT      where to listen; port 0 picks a free one [default: 127.0.0.1:9092]
+      --brokers N             how many brokers; each has the next port, or a free one [default: 1]
+      --rack NAME[,NAME]...   the racks that the brokers are in, in turn
       --advertised HOST:PORT  the address that clients are told [default: the one they came to]
       --partitions N          how many partitions a topic has where nobody says [default: 1]
       --topic NAME[:N]        create this topic, of N partitions; may be given more than once
       --auto-create BOOL      create a topic when a client asks for its metadata [default: true]
       --config NAME=VALUE     set a property of the broker by Kafka's name; may be given more than once
-      --ready-json            say where the broker is as JSON: {\"bootstrap_servers\":\"HOST:PORT\"}
+      --ready-json            say where the broker is as JSON: {\"bootstrap_servers\":\"HOST:PORT,...\"}
       --help                  print this
       --version               print the version
 
-Once ready, it prints one line with its bootstrap address. SIGTERM or ctrl-c ends it.
+Once ready, it prints one line with its bootstrap addresses. SIGTERM or ctrl-c ends it.
 ";
 
 type Failure = Box<dyn std::error::Error>;
@@ -52,6 +54,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Failure> {
     while let Some(argument) = parser.next()? {
         builder = match argument {
             Long("listen") => builder.listen(parser.value()?.string()?),
+            Long("brokers") => builder.brokers(parser.value()?.parse()?),
+            Long("rack") => builder.racks(parser.value()?.string()?.split(',')),
             Long("advertised") => builder.advertised(parser.value()?.string()?),
             Long("partitions") => builder.partitions(parser.value()?.parse()?)?,
             Long("topic") => topic(builder, &parser.value()?.string()?)?,

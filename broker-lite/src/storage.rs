@@ -21,6 +21,9 @@ pub(crate) trait SegmentStorage: Send {
     /// Appends one batch, given as its patched header and what follows the header.
     fn append(&mut self, header: &[u8], body: &[u8]) -> io::Result<()>;
 
+    /// Keeps the first `batches` only.
+    fn truncate(&mut self, batches: usize) -> io::Result<()>;
+
     /// The whole batch with this number.
     fn read(&self, batch: usize) -> io::Result<Bytes>;
 }

@@ -113,6 +113,9 @@ const fn no_default(name: &'static str, config_type: ConfigType, rule: Rule) -> 
     Definition { name, config_type, default: None, rule, synonyms: &[] }
 }
 
+/// Lets consumers read from a replica in their rack (KIP-392).
+pub(super) const RACK_AWARE_REPLICA_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 const MAX_LONG: &str = "9223372036854775807";
 
 /// What a topic may be created with.
@@ -173,5 +176,6 @@ pub(super) static BROKER: &[Definition] = &[
     def("num.partitions", Int, "1", Rule::AtLeast(1), &[]),
     def("process.roles", List, "broker,controller", Rule::Fixed, &[]),
     def("producer.id.expiration.ms", Int, "86400000", Rule::AtLeast(1), &[]),
+    no_default("replica.selector.class", Str, Rule::OneOf(&[RACK_AWARE_REPLICA_SELECTOR])),
     def("socket.request.max.bytes", Int, "104857600", Rule::AtLeast(1), &[]),
 ];

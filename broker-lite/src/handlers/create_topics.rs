@@ -7,10 +7,10 @@ use ottla_protocol::messages::create_topics::{
 };
 use ottla_protocol::{ErrorCode, Text};
 
-use crate::cluster::NODE_ID;
 use crate::config::TopicConfig;
 use crate::dispatch::RequestContext;
 use crate::log::Refusal;
+use crate::placement::{self, Layout};
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: CreateTopicsRequest) -> CreateTopicsResponse {
     let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -44,21 +44,9 @@ fn create(context: &RequestContext<'_>, topic: &CreatableTopic, validate_only: b
     let properties = topic.configs.iter().map(|config| (config.name.as_str(), config.value.as_deref()));
     let config = TopicConfig::new(&cluster.config, properties)
         .map_err(|error| Refusal::new(ErrorCode::InvalidConfig, error.to_string()))?;
-    let partitions = if topic.assignments.is_empty() {
-        let default_factor = cluster.config.number("default.replication.factor");
-        check_replication_factor(topic.replication_factor, default_factor)?;
-        match topic.num_partitions {
-            -1 => cluster.default_partitions(),
-            count if count > 0 => count,
-            _ => {
-                let message = "Number of partitions was set to an invalid non-positive value.";
-                return Err(Refusal::new(ErrorCode::InvalidPartitions, message));
-            }
-        }
-    } else {
-        check_assignments(topic)?
-    };
-    let created = cluster.create_topic(&topic.name, partitions, config, validate_only)?;
+    let (layout, partitions, replication_factor) =
+        if topic.assignments.is_empty() { spread(context, topic)? } else { manual(context, topic)? };
+    let created = cluster.create_topic(&topic.name, layout, config, validate_only)?;
     let configs = created.config.describe(&cluster.config).into_iter().map(|config| CreatableTopicConfigs {
         name: Text::from_static(config.definition.name),
         value: config.value.map(Text::from),
@@ -69,32 +57,27 @@ fn create(context: &RequestContext<'_>, topic: &CreatableTopic, validate_only: b
         name: topic.name.clone(),
         topic_id: created.id,
         num_partitions: partitions,
-        replication_factor: 1,
+        replication_factor,
         configs: Some(configs.collect()),
         ..Default::default()
     })
 }
 
-fn check_replication_factor(wanted: i16, default: i64) -> Result<(), Refusal> {
-    let factor = if wanted == -1 { default } else { i64::from(wanted) };
-    match factor {
-        1 => Ok(()),
-        ..=0 => {
-            let message = "Replication factor must be larger than 0, or -1 to use the default value.";
-            Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message))
-        }
-        _ => Err(Refusal::new(
-            ErrorCode::InvalidReplicationFactor,
-            format!(
-                "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached \
-                 because only 1 broker(s) are registered."
-            ),
-        )),
-    }
+/// The layout, the number of partitions and of replicas.
+type Planned = (Layout, i32, i16);
+
+fn spread(context: &RequestContext<'_>, topic: &CreatableTopic) -> Result<Planned, Refusal> {
+    let cluster = context.cluster;
+    let default_factor = cluster.config.number("default.replication.factor");
+    let factor = if topic.replication_factor == -1 { default_factor } else { i64::from(topic.replication_factor) };
+    let factor = placement::check_replication_factor(factor, cluster.nodes.len())?;
+    let replication_factor = i16::try_from(factor).unwrap_or(i16::MAX);
+    let partitions = if topic.num_partitions == -1 { cluster.default_partitions() } else { topic.num_partitions };
+    let layout = Layout::Spread { partitions, replication_factor: Some(replication_factor) };
+    Ok((layout, partitions, replication_factor))
 }
 
-/// A manual assignment may only say what would be done anyway, since there is one broker. Answers the number of partitions.
-fn check_assignments(topic: &CreatableTopic) -> Result<i32, Refusal> {
+fn manual(context: &RequestContext<'_>, topic: &CreatableTopic) -> Result<Planned, Refusal> {
     let request = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let assignment = |message: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
     if topic.replication_factor != -1 {
@@ -103,23 +86,14 @@ fn check_assignments(topic: &CreatableTopic) -> Result<i32, Refusal> {
     if topic.num_partitions != -1 {
         return request("A manual partition assignment was specified, but numPartitions was not set to -1.");
     }
-    let mut indexes = Vec::with_capacity(topic.assignments.len());
-    for partition in &topic.assignments {
-        match partition.broker_ids.as_slice() {
-            [NODE_ID] => indexes.push(partition.partition_index),
-            [] => return assignment("The manual partition assignment includes an empty replica list.".into()),
-            brokers => {
-                return assignment(match brokers.iter().find(|id| **id != NODE_ID) {
-                    Some(id) => {
-                        format!("The manual partition assignment includes broker {id}, but no such broker is registered.")
-                    }
-                    None => format!("The manual partition assignment includes the broker {NODE_ID} more than once."),
-                });
-            }
-        }
+    let mut assignments: Vec<(i32, Vec<i32>)> =
+        topic.assignments.iter().map(|partition| (partition.partition_index, partition.broker_ids.clone())).collect();
+    let places = context.cluster.places();
+    for (_, replicas) in &assignments {
+        placement::check_assignment(replicas, &places)?;
     }
-    indexes.sort_unstable();
-    for (expected, index) in (0..).zip(&indexes) {
+    assignments.sort();
+    for (expected, (index, replicas)) in (0..).zip(&assignments) {
         match index.cmp(&expected) {
             std::cmp::Ordering::Equal => {}
             std::cmp::Ordering::Less if *index >= 0 => {
@@ -127,7 +101,17 @@ fn check_assignments(topic: &CreatableTopic) -> Result<i32, Refusal> {
             }
             _ => return assignment("partitions should be a consecutive 0-based integer sequence".into()),
         }
+        let first = assignments.first().map_or(0, |(_, first)| first.len());
+        if replicas.len() != first {
+            return assignment(format!(
+                "The manual partition assignment for partition {index} has {} replica(s), others have {first}.",
+                replicas.len()
+            ));
+        }
     }
+    let replicas: Vec<Vec<i32>> = assignments.into_iter().map(|(_, replicas)| replicas).collect();
     // So many would not fit a request's frame.
-    Ok(i32::try_from(indexes.len()).unwrap_or(i32::MAX))
+    let partitions = i32::try_from(replicas.len()).unwrap_or(i32::MAX);
+    let factor = replicas.first().map_or(1, |replicas| i16::try_from(replicas.len()).unwrap_or(i16::MAX));
+    Ok((Layout::Manual(replicas), partitions, factor))
 }

@@ -39,8 +39,8 @@ fn delete(context: &RequestContext<'_>, topic: &str, partition: i32, offset: i64
         return Err(ErrorCode::PolicyViolation);
     }
     let mut partition = partition.lock();
-    partition.check_epoch(-1)?;
-    let end = partition.log.log_end_offset();
+    partition.check_leader(context.node.id, -1)?;
+    let end = partition.high_watermark();
     let offset = if offset == UP_TO_HIGH_WATERMARK { end } else { offset };
     if offset < 0 || offset > end {
         return Err(ErrorCode::OffsetOutOfRange);

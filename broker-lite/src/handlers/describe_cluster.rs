@@ -4,7 +4,6 @@ use ottla_protocol::messages::describe_cluster::{DescribeClusterBroker, Describe
 use ottla_protocol::{ErrorCode, Text};
 
 use super::{CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED_FOR};
-use crate::cluster::NODE_ID;
 use crate::dispatch::RequestContext;
 
 /// The brokers' listeners.
@@ -25,13 +24,15 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: DescribeClusterReque
             ..Default::default()
         };
     }
-    let (host, port) = context.endpoint(context.node);
-    let broker = DescribeClusterBroker { broker_id: NODE_ID, host, port, rack: context.node.rack.clone(), ..Default::default() };
+    let brokers = context.cluster.nodes.iter().filter(|node| node.is_alive()).map(|node| {
+        let (host, port) = context.endpoint(node);
+        DescribeClusterBroker { broker_id: node.id, host, port, rack: node.rack.clone(), ..Default::default() }
+    });
     let operations = if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
     DescribeClusterResponse {
         cluster_id: Text::from(context.cluster.id.to_string()),
-        controller_id: NODE_ID,
-        brokers: vec![broker],
+        controller_id: context.cluster.controller(),
+        brokers: brokers.collect(),
         cluster_authorized_operations: operations,
         ..Default::default()
     }

@@ -6,7 +6,6 @@ use ottla_protocol::messages::describe_configs::{
 };
 use ottla_protocol::{ErrorCode, Text};
 
-use crate::cluster::NODE_ID;
 use crate::config::DescribedConfig;
 use crate::dispatch::RequestContext;
 use crate::log::Refusal;
@@ -54,9 +53,10 @@ fn configs(context: &RequestContext<'_>, resource: &DescribeConfigsResource) -> 
         }
         // The empty name asks for what was set for all brokers at run time: nothing.
         BROKER if name.is_empty() => Ok(Vec::new()),
-        BROKER if name == NODE_ID.to_string() => Ok(context.node.config.describe()),
+        BROKER if name == context.node.id.to_string() => Ok(context.node.config.describe()),
         BROKER => {
-            let message = format!("Unexpected broker id, expected {NODE_ID} or empty string, but received {name}");
+            let id = context.node.id;
+            let message = format!("Unexpected broker id, expected {id} or empty string, but received {name}");
             Err(Refusal::new(ErrorCode::InvalidRequest, message))
         }
         other => Err(Refusal::new(ErrorCode::InvalidRequest, format!("Unsupported resource type: {other}"))),

@@ -9,7 +9,7 @@ use ottla_protocol::messages::describe_topic_partitions::{
 use ottla_protocol::{ErrorCode, Text};
 
 use super::{OPERATIONS_NOT_ASKED_FOR, TOPIC_OPERATIONS};
-use crate::cluster::{NODE_ID, Topic};
+use crate::cluster::Topic;
 use crate::dispatch::{Reply, RequestContext};
 use crate::topic_name;
 
@@ -65,15 +65,20 @@ pub(crate) fn handle(
 fn describe(topic: &Topic, first: i32, room: usize) -> DescribeTopicPartitionsResponseTopic {
     let from = usize::try_from(first).unwrap_or(0);
     let page = topic.partitions.iter().zip(0..).skip(from).take(room);
-    let partitions = page.map(|(partition, partition_index)| DescribeTopicPartitionsResponsePartition {
-        partition_index,
-        leader_id: NODE_ID,
-        leader_epoch: partition.lock().leader_epoch(),
-        replica_nodes: vec![NODE_ID],
-        isr_nodes: vec![NODE_ID],
-        eligible_leader_replicas: Some(Vec::new()),
-        last_known_elr: Some(Vec::new()),
-        ..Default::default()
+    let partitions = page.map(|(partition, partition_index)| {
+        let view = partition.lock().view();
+        DescribeTopicPartitionsResponsePartition {
+            error_code: view.error().code(),
+            partition_index,
+            leader_id: view.leader,
+            leader_epoch: view.leader_epoch,
+            replica_nodes: view.replicas,
+            isr_nodes: view.isr,
+            eligible_leader_replicas: Some(Vec::new()),
+            last_known_elr: Some(Vec::new()),
+            offline_replicas: view.offline,
+            ..Default::default()
+        }
     });
     DescribeTopicPartitionsResponseTopic {
         name: Some(topic.name.clone()),

@@ -1,5 +1,6 @@
 //! Fetch, versions 4 to 18, with sessions. Waits end by events.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +9,19 @@ use ottla_protocol::messages::fetch::{
 };
 use ottla_protocol::{ErrorCode, Records};
 
-use crate::cluster::{NODE_ID, Topic};
+use crate::cluster::Topic;
 use crate::dispatch::RequestContext;
 use crate::fetch_session::FetchTarget;
+use crate::log::Log;
+use crate::partition::PartitionState;
 use crate::purgatory::DelayedFetch;
 
 /// From this version on topics come by their ids.
 const TOPIC_IDS_FROM: i16 = 13;
 /// From this version on an error says who leads instead (KIP-951).
 const LEADER_HINT_FROM: i16 = 16;
+/// From this version on followers answer too (KIP-392).
+const FOLLOWERS_FROM: i16 = 11;
 const READ_COMMITTED: i8 = 1;
 
 pub(crate) async fn handle(context: &RequestContext<'_>, request: FetchRequest) -> FetchResponse {
@@ -61,7 +66,7 @@ async fn read_or_wait(
         let missing = i64::try_from(min_bytes - pass.bytes).unwrap_or(i64::MAX);
         let delayed = DelayedFetch::new(missing);
         let watching = pass.seen.iter().all(|(topic, partition, end)| {
-            topic.partition(*partition).is_some_and(|partition| partition.lock().watch(&delayed, *end))
+            topic.partition(*partition).is_some_and(|partition| partition.lock().watch(&delayed, context.node.id, *end))
         });
         let timed_out = watching
             && tokio::select! {
@@ -87,12 +92,12 @@ fn read_all(context: &RequestContext<'_>, request: &FetchRequest, targets: Vec<F
         let mut data = PartitionData { partition_index: target.partition, records: Some(Records::new()), ..Default::default() };
         // The first batch is returned even if it is larger than allowed; else the consumer could never get past it.
         let at_least_one = pass.bytes == 0;
-        match read(context, &target, room, at_least_one, &mut data) {
-            Ok((topic, size)) => {
+        match read(context, request, &target, Room { bytes: room, at_least_one }, &mut data) {
+            Ok(Seen { topic, visible_end, size }) => {
                 pass.bytes += size;
                 room = room.saturating_sub(size);
-                pass.urgent |= data.diverging_epoch.epoch >= 0;
-                pass.seen.push((topic, target.partition, data.high_watermark));
+                pass.urgent |= data.diverging_epoch.epoch >= 0 || data.preferred_read_replica >= 0;
+                pass.seen.push((topic, target.partition, visible_end));
                 if request.isolation_level == READ_COMMITTED {
                     data.aborted_transactions = Some(Vec::new());
                 }
@@ -108,60 +113,110 @@ fn read_all(context: &RequestContext<'_>, request: &FetchRequest, targets: Vec<F
     pass
 }
 
+/// How much may be read.
+#[derive(Clone, Copy)]
+struct Room {
+    bytes: usize,
+    at_least_one: bool,
+}
+
+/// What was found in one partition.
+struct Seen {
+    topic: Arc<Topic>,
+    /// Up to where a consumer may read at this broker.
+    visible_end: i64,
+    size: usize,
+}
+
 fn read(
     context: &RequestContext<'_>,
+    request: &FetchRequest,
     target: &FetchTarget,
-    room: usize,
-    at_least_one: bool,
+    room: Room,
     data: &mut PartitionData,
-) -> Result<(Arc<Topic>, usize), ErrorCode> {
+) -> Result<Seen, ErrorCode> {
     let by_id = context.api_version >= TOPIC_IDS_FROM;
     let found = if by_id { context.cluster.topic_by_id(&target.topic_id) } else { context.cluster.topic(&target.topic) };
     let topic = found?;
     let partition = topic.partition(target.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
-    if let Err(error) = partition.check_epoch(target.current_leader_epoch) {
-        if error == ErrorCode::FencedLeaderEpoch && context.api_version >= LEADER_HINT_FROM {
-            data.current_leader =
-                LeaderIdAndEpoch { leader_id: NODE_ID, leader_epoch: partition.leader_epoch(), ..Default::default() };
+    let (visible_end, end) = match check_role(context, &partition, target.current_leader_epoch) {
+        Ok(ends) => ends,
+        Err(error) => {
+            let hint = matches!(error, ErrorCode::FencedLeaderEpoch | ErrorCode::NotLeaderOrFollower);
+            if hint && context.api_version >= LEADER_HINT_FROM {
+                let (leader_id, leader_epoch) = (partition.leader(), partition.leader_epoch());
+                data.current_leader = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+            }
+            return Err(error);
         }
-        return Err(error);
-    }
+    };
     let log = &partition.log;
-    let (start, end) = (log.log_start_offset(), log.log_end_offset());
-    let mut diverges = false;
-    if target.last_fetched_epoch >= 0 {
-        let (epoch, end_offset) = log.end_offset_for_epoch(target.last_fetched_epoch);
-        if epoch < 0 || end_offset < 0 {
-            return Err(ErrorCode::OffsetOutOfRange);
-        }
-        if epoch < target.last_fetched_epoch || end_offset < target.fetch_offset {
-            data.diverging_epoch = EpochEndOffset { epoch, end_offset, ..Default::default() };
-            diverges = true;
-        }
-    }
+    data.high_watermark = visible_end;
+    data.last_stable_offset = visible_end;
+    data.log_start_offset = log.log_start_offset();
     let mut size = 0;
-    if !diverges {
-        if target.fetch_offset < start || target.fetch_offset > end {
+    if let Some(diverging) = diverging_epoch(log, target)? {
+        data.diverging_epoch = diverging;
+    } else if let Some(preferred) = preferred_read_replica(context, request, &partition, target.fetch_offset) {
+        data.preferred_read_replica = preferred;
+    } else {
+        if target.fetch_offset < log.log_start_offset() || target.fetch_offset > end {
             return Err(ErrorCode::OffsetOutOfRange);
         }
-        let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(room);
-        let read = log.read(target.fetch_offset, max_bytes, at_least_one).map_err(|_| ErrorCode::KafkaStorageError)?;
+        let max_bytes = usize::try_from(target.max_bytes).unwrap_or(0).min(room.bytes);
+        let read = log.read(target.fetch_offset, visible_end, max_bytes, room.at_least_one);
+        let read = read.map_err(|_| ErrorCode::KafkaStorageError)?;
         size = read.size;
         data.records = Some(read.records);
     }
-    data.high_watermark = end;
-    data.last_stable_offset = end;
-    data.log_start_offset = start;
     drop(partition);
-    Ok((topic, size))
+    Ok(Seen { topic, visible_end, size })
+}
+
+/// Up to which offset a consumer may read at this broker, and where its copy of the log ends. Older clients read from the leader only.
+fn check_role(context: &RequestContext<'_>, partition: &PartitionState, known_epoch: i32) -> Result<(i64, i64), ErrorCode> {
+    let ends = partition.check_replica(context.node.id, known_epoch)?;
+    if context.api_version < FOLLOWERS_FROM && partition.leader() != context.node.id {
+        return Err(ErrorCode::NotLeaderOrFollower);
+    }
+    Ok(ends)
+}
+
+/// Where the log parted from the one that the client read from, if it did (KIP-320).
+fn diverging_epoch(log: &Log, target: &FetchTarget) -> Result<Option<EpochEndOffset>, ErrorCode> {
+    if target.last_fetched_epoch < 0 {
+        return Ok(None);
+    }
+    let (epoch, end_offset) = log.end_offset_for_epoch(target.last_fetched_epoch);
+    if epoch < 0 || end_offset < 0 {
+        return Err(ErrorCode::OffsetOutOfRange);
+    }
+    let diverges = epoch < target.last_fetched_epoch || end_offset < target.fetch_offset;
+    Ok(diverges.then_some(EpochEndOffset { epoch, end_offset, ..Default::default() }))
+}
+
+/// The broker that the client had better ask (KIP-392). Only the leader knows.
+fn preferred_read_replica(
+    context: &RequestContext<'_>,
+    request: &FetchRequest,
+    partition: &PartitionState,
+    fetch_offset: i64,
+) -> Option<i32> {
+    let asked = context.api_version >= FOLLOWERS_FROM && !request.rack_id.is_empty();
+    if !asked || partition.leader() != context.node.id || !context.cluster.config.selects_replicas_by_rack() {
+        return None;
+    }
+    let in_rack = |id: i32| context.cluster.node(id).is_some_and(|node| node.rack.as_ref() == Some(&request.rack_id));
+    partition.preferred_read_replica(fetch_offset, in_rack)
 }
 
 fn respond(context: &RequestContext<'_>, session_id: i32, answers: Vec<(FetchTarget, PartitionData)>) -> FetchResponse {
     let mut response = FetchResponse { session_id, ..Default::default() };
-    if answers.iter().any(|(_, data)| data.current_leader.leader_id >= 0) {
-        let (host, port) = context.endpoint(context.node);
-        response.node_endpoints =
-            vec![NodeEndpoint { node_id: NODE_ID, host, port, rack: context.node.rack.clone(), ..Default::default() }];
+    let leaders: BTreeSet<i32> = answers.iter().map(|(_, data)| data.current_leader.leader_id).collect();
+    for node in leaders.into_iter().filter_map(|id| context.cluster.node(id)) {
+        let (host, port) = context.endpoint(node);
+        let rack = node.rack.clone();
+        response.node_endpoints.push(NodeEndpoint { node_id: node.id, host, port, rack, ..Default::default() });
     }
     for (target, data) in answers {
         match response.responses.last_mut() {

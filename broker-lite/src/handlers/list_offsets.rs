@@ -62,15 +62,19 @@ fn find(context: &RequestContext<'_>, topic: &str, wanted: &ListOffsetsPartition
     }
     let topic = context.cluster.topic(topic)?;
     let partition = topic.partition(wanted.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
-    partition.check_epoch(wanted.current_leader_epoch)?;
-    let log = &partition.log;
+    partition.check_leader(context.node.id, wanted.current_leader_epoch)?;
+    let (log, end) = (&partition.log, partition.high_watermark());
     let found = match wanted.timestamp {
-        LATEST => Ok(Some(log.latest())),
+        LATEST => {
+            return Ok(TimestampAndOffset { timestamp: -1, offset: end, leader_epoch: log.latest_epoch() });
+        }
         // Without tiers all is local.
         EARLIEST | EARLIEST_LOCAL => Ok(Some(log.earliest())),
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(None),
         MAX_TIMESTAMP => log.max_timestamp(),
         timestamp => log.first_at(timestamp),
     };
-    found.map(|found| found.unwrap_or(NOWHERE)).map_err(|refusal| refusal.code)
+    // What lies above the high watermark is not there yet.
+    let visible = |found: &TimestampAndOffset| found.offset < end || found.timestamp < 0;
+    found.map(|found| found.filter(visible).unwrap_or(NOWHERE)).map_err(|refusal| refusal.code)
 }

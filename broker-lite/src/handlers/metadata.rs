@@ -9,7 +9,7 @@ use ottla_protocol::messages::metadata::{
 use ottla_protocol::{ErrorCode, Text, Uuid};
 
 use super::{CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED_FOR, TOPIC_OPERATIONS};
-use crate::cluster::{NODE_ID, Topic};
+use crate::cluster::Topic;
 use crate::dispatch::RequestContext;
 use crate::topic_name;
 
@@ -24,19 +24,16 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: MetadataRequest) -> 
             .collect(),
         _ => context.cluster.topics().iter().map(known).collect(),
     };
-    let (host, port) = context.endpoint(context.node);
+    let brokers = context.cluster.nodes.iter().filter(|node| node.is_alive()).map(|node| {
+        let (host, port) = context.endpoint(node);
+        MetadataResponseBroker { node_id: node.id, host, port, rack: node.rack.clone(), ..Default::default() }
+    });
     let cluster_operations =
         if request.include_cluster_authorized_operations { CLUSTER_OPERATIONS } else { OPERATIONS_NOT_ASKED_FOR };
     MetadataResponse {
-        brokers: vec![MetadataResponseBroker {
-            node_id: NODE_ID,
-            host,
-            port,
-            rack: context.node.rack.clone(),
-            ..Default::default()
-        }],
+        brokers: brokers.collect(),
         cluster_id: Some(Text::from(context.cluster.id.to_string())),
-        controller_id: NODE_ID,
+        controller_id: context.cluster.controller(),
         topics,
         cluster_authorized_operations: cluster_operations,
         ..Default::default()
@@ -76,13 +73,18 @@ fn find(
 }
 
 fn describe(topic: &Arc<Topic>, operations: i32) -> MetadataResponseTopic {
-    let partitions = topic.partitions.iter().zip(0..).map(|(partition, partition_index)| MetadataResponsePartition {
-        partition_index,
-        leader_id: NODE_ID,
-        leader_epoch: partition.lock().leader_epoch(),
-        replica_nodes: vec![NODE_ID],
-        isr_nodes: vec![NODE_ID],
-        ..Default::default()
+    let partitions = topic.partitions.iter().zip(0..).map(|(partition, partition_index)| {
+        let view = partition.lock().view();
+        MetadataResponsePartition {
+            error_code: view.error().code(),
+            partition_index,
+            leader_id: view.leader,
+            leader_epoch: view.leader_epoch,
+            replica_nodes: view.replicas,
+            isr_nodes: view.isr,
+            offline_replicas: view.offline,
+            ..Default::default()
+        }
     });
     MetadataResponseTopic {
         name: Some(topic.name.clone()),

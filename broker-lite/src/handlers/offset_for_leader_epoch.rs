@@ -28,6 +28,6 @@ fn answer(context: &RequestContext<'_>, topic: &str, wanted: &OffsetForLeaderPar
 fn end_offset(context: &RequestContext<'_>, topic: &str, wanted: &OffsetForLeaderPartition) -> Result<(i32, i64), ErrorCode> {
     let topic = context.cluster.topic(topic)?;
     let partition = topic.partition(wanted.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
-    partition.check_epoch(wanted.current_leader_epoch)?;
+    partition.check_leader(context.node.id, wanted.current_leader_epoch)?;
     Ok(partition.log.end_offset_for_epoch(wanted.leader_epoch))
 }

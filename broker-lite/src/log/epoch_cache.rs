@@ -61,6 +61,11 @@ impl LeaderEpochCache {
         }
     }
 
+    /// Forgets what began at or behind the log's new end.
+    pub(crate) fn truncate_from_end(&mut self, log_end_offset: i64) {
+        self.entries.retain(|entry| entry.start_offset < log_end_offset);
+    }
+
     /// Forgets what lies before the log's start; the epoch that covers it starts there now.
     pub(crate) fn truncate_from_start(&mut self, log_start_offset: i64) {
         let covering = self.entries.partition_point(|entry| entry.start_offset <= log_start_offset);
@@ -94,6 +99,9 @@ mod tests {
         assert_eq!(cache.end_offset_for(8, 30), (-1, -1));
         assert_eq!(cache.epoch_of(9), Some(1));
         assert_eq!(cache.epoch_of(20), Some(7));
+        cache.truncate_from_end(20);
+        cache.assign(9, 20);
+        assert_eq!((cache.end_offset_for(7, 30), cache.end_offset_for(9, 30)), ((5, 20), (9, 30)));
         cache.truncate_from_start(15);
         assert_eq!(cache.epoch_at_start(15), Some(5));
         assert_eq!(cache.end_offset_for(1, 30), (1, 15));

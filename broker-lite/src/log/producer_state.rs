@@ -1,6 +1,6 @@
 //! What a partition remembers of the producers that write to it: enough to refuse gaps and to answer duplicates.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many batches of a producer are remembered, as a client has at most five requests in flight.
 const REMEMBERED_BATCHES: usize = 5;
@@ -120,6 +120,15 @@ impl ProducerState {
             timestamp,
         });
         entry.last_used_ms = now_ms;
+    }
+
+    /// The log now ends at `log_end_offset`. Answers which producers lost batches: they are forgotten, and to be learned again from
+    /// what is left of the log.
+    pub(crate) fn truncate(&mut self, log_end_offset: i64) -> BTreeSet<i64> {
+        let lost = |entry: &ProducerEntry| entry.batches.back().is_some_and(|last| last.last_offset >= log_end_offset);
+        let losers: BTreeSet<i64> = self.producers.iter().filter(|(_, entry)| lost(entry)).map(|(id, _)| *id).collect();
+        self.producers.retain(|id, _| !losers.contains(id));
+        losers
     }
 
     /// Forgets producers that have not written since `expiration_ms` ago.

@@ -86,6 +86,17 @@ impl Segment {
         Ok(())
     }
 
+    /// Keeps the first `batches` only.
+    pub(crate) fn truncate(&mut self, batches: usize) -> io::Result<()> {
+        self.storage.truncate(batches)?;
+        self.entries.truncate(batches);
+        self.size = self.entries.iter().map(|entry| u64::from(entry.size)).sum();
+        if self.entries.is_empty() {
+            self.first_timestamp = None;
+        }
+        Ok(())
+    }
+
     /// The number of the first batch whose last offset is at least `offset`.
     pub(crate) fn find_offset(&self, offset: i64) -> usize {
         self.entries.partition_point(|entry| entry.last_offset() < offset)

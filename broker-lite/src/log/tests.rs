@@ -55,11 +55,11 @@ fn the_batch_that_contains_the_offset_is_returned_whole() {
     assert_eq!(append(&mut log, &config, &[NOW; 3]), 0);
     assert_eq!(append(&mut log, &config, &[NOW; 2]), 3);
     assert_eq!(log.log_end_offset(), 5);
-    assert_eq!(base_offsets(&log.read(2, 10_000, true).unwrap()), [0, 3]);
-    assert_eq!(base_offsets(&log.read(3, 10_000, true).unwrap()), [3]);
-    assert_eq!(base_offsets(&log.read(1, 1, true).unwrap()), [0]);
-    assert_eq!(log.read(1, 1, false).unwrap().size, 0);
-    assert_eq!(log.read(5, 10_000, true).unwrap().size, 0);
+    assert_eq!(base_offsets(&log.read(2, i64::MAX, 10_000, true).unwrap()), [0, 3]);
+    assert_eq!(base_offsets(&log.read(3, i64::MAX, 10_000, true).unwrap()), [3]);
+    assert_eq!(base_offsets(&log.read(1, i64::MAX, 1, true).unwrap()), [0]);
+    assert_eq!(log.read(1, i64::MAX, 1, false).unwrap().size, 0);
+    assert_eq!(log.read(5, i64::MAX, 10_000, true).unwrap().size, 0);
 }
 
 #[test]
@@ -165,11 +165,11 @@ fn retention_deletes_whole_segments() {
     let each = log.batches().unwrap()[0].len() as i64;
     assert!(each < 150 && each * 2 <= 150, "two batches a segment: {each}");
     // 6 batches in 3 segments; 200 bytes must stay.
-    assert!(log.enforce_retention(&config, 1, NOW));
+    assert!(log.enforce_retention(&config, i64::MAX, 1, NOW));
     assert_eq!(log.log_start_offset(), 2);
-    assert!(log.enforce_retention(&config, 1, NOW + 1004));
+    assert!(log.enforce_retention(&config, i64::MAX, 1, NOW + 1004));
     assert_eq!(log.log_start_offset(), 4);
-    assert!(log.enforce_retention(&config, 1, NOW + 2000));
+    assert!(log.enforce_retention(&config, i64::MAX, 1, NOW + 2000));
     assert_eq!((log.log_start_offset(), log.log_end_offset(), log.size), (6, 6, 0));
     assert_eq!(append(&mut log, &config, &[NOW]), 6);
     assert_eq!(log.earliest().offset, 6);
@@ -185,7 +185,7 @@ fn deleted_records_free_their_segments() {
     log.delete_records_before(3);
     assert_eq!(log.log_start_offset(), 3);
     assert_eq!(log.batches().unwrap().len(), 3);
-    assert_eq!(base_offsets(&log.read(3, 1, true).unwrap()), [2]);
+    assert_eq!(base_offsets(&log.read(3, i64::MAX, 1, true).unwrap()), [2]);
     log.delete_records_before(8);
     assert_eq!((log.batches().unwrap().len(), log.log_end_offset()), (0, 8));
 }

@@ -45,6 +45,12 @@ impl SegmentStorage for MemorySegment {
         Ok(())
     }
 
+    fn truncate(&mut self, batches: usize) -> io::Result<()> {
+        self.batches.truncate(batches);
+        self.stored = self.batches.iter().map(Bytes::len).sum();
+        Ok(())
+    }
+
     fn read(&self, batch: usize) -> io::Result<Bytes> {
         self.batches.get(batch).cloned().ok_or_else(|| io::Error::other("there is no such batch in this segment"))
     }
@@ -67,5 +73,10 @@ mod tests {
             assert_eq!(&stored[4..], body.as_slice());
         }
         assert!(segment.read(bodies.len()).is_err());
+        segment.truncate(3).unwrap();
+        segment.append(b"head", b"new").unwrap();
+        assert_eq!(segment.read(2).unwrap().len(), 4 + bodies[2].len());
+        assert_eq!(segment.read(3).unwrap(), &b"headnew"[..]);
+        assert!(segment.read(4).is_err());
     }
 }
