@@ -47,7 +47,7 @@ demo: setup-rust ## the main job: files as records out through the client to a b
 bench: ## the benchmarks beside other clients on a live Apache Kafka (ARGS="--help")
 	@bash tests/tools/setup.sh bench
 	@bash tests/bench/peers/build.sh
-	cargo build --profile bench --locked -p ottla-tests --bins
+	cargo build --profile bench --locked -p ottla-tests -p ottla-broker --bins
 	cargo run --profile bench --locked -p ottla-tests --bin bench -- $(ARGS)
 
 hostile: setup-rust ## changed and random bytes at every decoder, as many as INPUTS says (SEED=... repeats a run)

@@ -1,6 +1,8 @@
 //! The benchmarks: this client and others side by side on one live Apache Kafka, in turns, medians and spread as a table with
 //! ratios, and as JSON lines in `tests/bench/results/latest.jsonl`.
 
+mod start;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use lexopt::prelude::{Long, ValueExt};
 use ottla_tests::kafka::{KafkaOptions, LiveKafka, run_program, unique_name, workspace_root};
 use serde_json::{Value, json};
 
-const HELP: &str = "bench [--records N] [--runs N] [--clients ottla,librdkafka,franz-go] [--cases produce,consume]
+const HELP: &str = "bench [--records N] [--runs N] [--clients ottla,librdkafka,franz-go] [--cases start,produce,consume]
       [--value-size BYTES] [--linger-ms MS] [--acks all|1|0] [--partitions N]";
 const RUN_WITHIN: Duration = Duration::from_secs(600);
 /// The first one is what the ratios are of.
@@ -43,9 +45,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let programs: Vec<(String, PathBuf)> =
         options.clients.iter().map(|client| Ok((client.clone(), program(client)?))).collect::<Result<_, Box<dyn Error>>>()?;
+    let mut starts = Vec::new();
+    if options.cases.iter().any(|case| case == "start") {
+        let kfake = peers().join("franz-go").join("kfake");
+        let broker_lite = env::current_exe()?.with_file_name("broker-lite");
+        let with_kfake = options.clients.iter().any(|client| client == "franz-go");
+        starts = start::measure(&broker_lite, with_kfake.then_some(kfake.as_path()))?;
+        println!("{}", start::table(&starts));
+    }
     let kafka = LiveKafka::start_with(&KafkaOptions { heap_mb: 1024, ..KafkaOptions::default() });
     let mut all = Vec::new();
-    for case in &options.cases {
+    for case in options.cases.iter().filter(|case| *case != "start") {
         let mut series: Vec<Series> =
             programs.iter().map(|(client, _)| Series { case: case.clone(), client: client.clone(), runs: Vec::new() }).collect();
         // Consumers read the same records: written once, by whichever client comes first.
@@ -75,7 +85,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = workspace_root().join("tests/bench/results");
     fs::create_dir_all(&folder)?;
     let path = folder.join("latest.jsonl");
-    fs::write(&path, json_lines(&all, &options))?;
+    let starts: String = starts.iter().map(|row| format!("{row}\n")).collect();
+    fs::write(&path, starts + &json_lines(&all, &options))?;
     println!(
         "{} records of {} bytes, {} partitions, acks={}, linger.ms={}, medians of {} runs (lowest to highest)\n\n{}\nwritten to {}",
         options.records,
@@ -96,7 +107,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
         records: 3_000_000,
         runs: 5,
         clients: list(CLIENTS),
-        cases: list("produce,consume"),
+        cases: list("start,produce,consume"),
         value_size: 100,
         linger_ms: 5,
         acks: "all".to_owned(),
@@ -120,13 +131,17 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
     Ok(Some(options))
 }
 
+/// Where the other clients were built.
+fn peers() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from).join("peers")
+}
+
 /// Ours lies beside this program, the others where `tests/bench/peers/build.sh` has put them.
 fn program(client: &str) -> Result<PathBuf, Box<dyn Error>> {
     let path = if client == "ottla" {
         env::current_exe()?.with_file_name("bench_client")
     } else {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from);
-        target.join("peers").join(client).join("bench_client")
+        peers().join(client).join("bench_client")
     };
     if path.exists() {
         Ok(path)
