@@ -14,6 +14,8 @@ pub mod frames;
 pub mod legacy;
 pub mod messages;
 pub mod mutation;
+pub mod panics;
+pub mod proxy;
 mod runner;
 pub mod seed;
 
