@@ -314,3 +314,32 @@ async fn an_unknown_topic_is_told_after_a_time_that_a_property_names() {
     let error = consumer.watermarks("no-such-topic", 0).await.unwrap_err();
     assert_eq!((error.kind(), error.topic()), (ErrorKind::UnknownTopic, Some("no-such-topic")));
 }
+
+#[tokio::test]
+async fn a_fetch_session_goes_through_pauses_seeks_and_new_partitions() {
+    let (_broker, client) = started(3).await;
+    for partition in 0..3 {
+        produce(&client, partition, 0..10).await;
+    }
+    let consumer = client.consumer().unwrap();
+    consumer.assign([0, 1].map(|partition| ("orders", partition, StartAt::Beginning)));
+    assert_eq!(read(&consumer, 20).await.len(), 20);
+    // Records that come to one partition alone, several times: the other is not mentioned any more.
+    for round in 1..5 {
+        produce(&client, 1, round * 10..round * 10 + 10).await;
+        assert_eq!(read(&consumer, 10).await, (round * 10..round * 10 + 10).collect::<Vec<_>>());
+    }
+    consumer.pause("orders", 1).unwrap();
+    produce(&client, 0, 10..20).await;
+    produce(&client, 1, 50..60).await;
+    assert_eq!(read(&consumer, 10).await, (10..20).collect::<Vec<_>>());
+    consumer.resume("orders", 1).unwrap();
+    assert_eq!(read(&consumer, 10).await, (50..60).collect::<Vec<_>>());
+    consumer.seek("orders", 1, StartAt::Offset(55)).unwrap();
+    assert_eq!(read(&consumer, 5).await, (55..60).collect::<Vec<_>>());
+    // The same place again: what the broker remembers is what is wanted.
+    consumer.seek("orders", 1, StartAt::Offset(55)).unwrap();
+    assert_eq!(read(&consumer, 5).await, (55..60).collect::<Vec<_>>());
+    consumer.assign([("orders", 2, StartAt::Beginning)]);
+    assert_eq!(read(&consumer, 10).await, (0..10).collect::<Vec<_>>());
+}

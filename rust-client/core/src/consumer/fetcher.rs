@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData};
+use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, PartitionData};
 use ottla_protocol::messages::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsResponse};
 use ottla_protocol::messages::offset_for_leader_epoch::{
     EpochEndOffset, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetForLeaderPartition, OffsetForLeaderTopic,
@@ -20,6 +20,7 @@ use ottla_protocol::record::{RawBatch, split_batches};
 use ottla_protocol::{DecodeError, ErrorCode, Text, Uuid};
 
 use super::completed_fetch::{AbortedTransactions, CompletedFetch, DecodeSettings, Decoded, DecodedEntry, weight};
+use super::fetch_session::{FetchSession, Wish};
 use super::fetched_batch::{FetchedBatch, Handed, next_offset};
 use super::metrics::{ConsumerSnapshot, Counters};
 use super::position::Position;
@@ -65,6 +66,7 @@ struct InFlight {
 struct BrokerState {
     /// The fetch that is under way. One at a time: the broker answers one request of a connection at a time.
     fetch: Option<u64>,
+    session: FetchSession,
     not_before: Instant,
     attempts: u32,
     failing_since: Option<Instant>,
@@ -370,32 +372,25 @@ impl Fetcher {
     ) {
         // A broker fills its answer in the request's order: who has waited longest comes first.
         partitions.sort_by_key(|(served, _)| *served);
-        let mut topics: Vec<FetchTopic> = Vec::new();
-        let mut places: BTreeMap<Text, usize> = BTreeMap::new();
-        let mut without_id = false;
-        for (_, asked) in &partitions {
-            without_id |= asked.topic_id.is_zero();
-            let partition = FetchPartition {
+        let without_id = partitions.iter().any(|(_, asked)| asked.topic_id.is_zero());
+        let wish = |asked: &Asked| Wish {
+            key: asked.key.clone(),
+            topic_id: asked.topic_id,
+            partition: FetchPartition {
                 partition: asked.key.partition,
                 current_leader_epoch: asked.leader_epoch,
                 fetch_offset: asked.offset,
                 last_fetched_epoch: asked.epoch,
                 partition_max_bytes: self.settings.max_partition_fetch_bytes,
                 ..FetchPartition::default()
-            };
-            let place = *places.entry(asked.key.topic.clone()).or_insert(topics.len());
-            if place == topics.len() {
-                // Name and id: the version that the connection speaks carries one of them.
-                topics.push(FetchTopic { topic: asked.key.topic.clone(), topic_id: asked.topic_id, ..FetchTopic::default() });
-            }
-            if let Some(topic) = topics.get_mut(place) {
-                topic.partitions.push(partition);
-            }
-        }
+            },
+        };
+        let wishes = partitions.iter().map(|(_, asked)| wish(asked)).collect();
         // An application that takes nothing will not make room soon: no broker is asked fifty times a second for its sake.
         let state = self.brokers.entry(broker).or_default();
         let soon = left_out && state.left_out_at != Some(self.takes);
         state.left_out_at = left_out.then_some(self.takes);
+        let session = state.session.request(wishes);
         let wait = if soon { self.settings.fetch_wait_max.min(LEFT_OUT_WAIT) } else { self.settings.fetch_wait_max };
         let request = FetchRequest {
             replica_id: -1,
@@ -403,10 +398,10 @@ impl Fetcher {
             min_bytes: self.settings.fetch_min_bytes,
             max_bytes,
             isolation_level: self.settings.isolation.id(),
-            // No fetch session: 0 and -1 decline it.
-            session_id: 0,
-            session_epoch: -1,
-            topics,
+            session_id: session.id,
+            session_epoch: session.epoch,
+            topics: session.topics,
+            forgotten_topics_data: session.forgotten,
             ..FetchRequest::default()
         };
         let asked: Vec<Asked> = partitions.into_iter().map(|(_, asked)| asked).collect();

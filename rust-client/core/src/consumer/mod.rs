@@ -6,6 +6,7 @@
 //! takes [`FetchedBatch`]es.
 
 mod completed_fetch;
+mod fetch_session;
 mod fetched_batch;
 mod fetcher;
 mod metrics;

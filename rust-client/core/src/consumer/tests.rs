@@ -225,7 +225,7 @@ fn taken_is_not_consumed_until_the_next_is_asked_for() {
     let (token, request, max_version) = bench.fetch();
     let asked = &request.topics[0];
     assert_eq!((asked.partitions[0].fetch_offset, asked.partitions[0].current_leader_epoch, max_version), (10, 5, None));
-    assert_eq!((request.session_id, request.session_epoch, request.isolation_level), (0, -1, 1));
+    assert_eq!((request.session_id, request.session_epoch, request.isolation_level), (0, 0, 1));
     let records = [batch(8, 4), batch(12, 2)].concat();
     bench.answer(token, vec![data(0, records)]);
     bench.decode();
@@ -932,4 +932,57 @@ fn a_broker_that_throttles_is_left_alone_until_the_time_is_over() {
     bench.pass(Duration::from_millis(1));
     assert_eq!(bench.fetch().1.topics[0].partitions[0].partition, 0);
     assert_eq!(bench.fetcher.metrics().throttle_time, Duration::from_millis(700));
+}
+
+#[test]
+fn a_fetch_session_says_only_what_changed() {
+    let answer = |bench: &mut Bench, token, session_id, error_code, partitions: Vec<PartitionData>| {
+        let responses = vec![FetchableTopicResponse { topic_id: Uuid([7; 16]), partitions, ..FetchableTopicResponse::default() }];
+        let response = FetchResponse { session_id, error_code, responses, ..FetchResponse::default() };
+        bench.fetcher.on_fetch(bench.now, token, Ok(response));
+        bench.decode();
+    };
+    let asked = |request: &FetchRequest| {
+        let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
+        let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| topic.partitions.clone()).collect::<Vec<_>>();
+        let partitions = partitions.map(|p| (p.partition, p.fetch_offset)).collect::<Vec<_>>();
+        ((request.session_id, request.session_epoch), partitions, forgotten)
+    };
+    let mut bench = Bench::new(ConsumerSettings::default(), &[(1, 5), (1, 5)]);
+    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
+    let (token, request, _) = bench.fetch();
+    assert_eq!(asked(&request), ((0, 0), vec![(0, 0), (1, 0)], vec![]));
+    answer(&mut bench, token, 77, 0, vec![data(0, batch(0, 2)), data(1, vec![])]);
+    let (token, request, _) = bench.fetch();
+    assert_eq!(asked(&request), ((77, 1), vec![(0, 2)], vec![]));
+    // Nothing of partition 0 is no error within a session.
+    answer(&mut bench, token, 77, 0, vec![data(1, batch(0, 1))]);
+    assert_eq!(bench.take().partition(), 0);
+    assert_eq!(bench.take().partition(), 1);
+    bench.fetcher.pause(&key(0)).unwrap();
+    let (token, request, _) = bench.fetch();
+    assert_eq!(asked(&request), ((77, 2), vec![(1, 1)], vec![0]));
+    // The broker has forgotten the session: asked in full at once, and nobody is told.
+    answer(&mut bench, token, 0, ErrorCode::FetchSessionIdNotFound.code(), vec![]);
+    bench.fetcher.resume(&key(0)).unwrap();
+    let (token, request, _) = bench.fetch();
+    assert_eq!(asked(&request), ((0, 0), vec![(0, 2), (1, 1)], vec![]));
+    assert!(bench.fetcher.take().is_none());
+    // A broken connection: nobody knows what the broker remembers.
+    answer(&mut bench, token, 78, 0, vec![data(0, vec![]), data(1, vec![])]);
+    let (token, ..) = bench.fetch();
+    bench.fetcher.on_fetch(bench.now, token, Err(Error::new(ErrorKind::Transport, "the connection broke").retriable()));
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(asked(&bench.fetch().1).0, (78, 0));
+}
+
+#[test]
+fn a_broker_that_refuses_full_requests_for_their_session_is_not_asked_without_end() {
+    let mut bench = Bench::one(StartAt::Offset(0));
+    let (token, ..) = bench.fetch();
+    let response = FetchResponse { error_code: ErrorCode::InvalidFetchSessionEpoch.code(), ..FetchResponse::default() };
+    bench.fetcher.on_fetch(bench.now, token, Ok(response));
+    bench.no_fetch();
+    bench.pass(Duration::from_millis(120));
+    bench.fetch();
 }

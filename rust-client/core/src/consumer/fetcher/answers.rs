@@ -7,9 +7,7 @@ impl Fetcher {
     /// Takes in the answer to a [`ConsumerCommand::Fetch`]. What came is there to be decoded: [`Self::next_completed`].
     pub fn on_fetch(&mut self, now: Instant, token: u64, answer: Result<FetchResponse, Error>) {
         let Some(in_flight) = self.in_flight.remove(&token) else { return };
-        if let Some(broker) = self.brokers.get_mut(&in_flight.broker) {
-            broker.fetch = None;
-        }
+        self.brokers.entry(in_flight.broker).or_default().fetch = None;
         for asked in &in_flight.asked {
             if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
                 partition.fetching = false;
@@ -20,6 +18,7 @@ impl Fetcher {
             Ok(response) => response,
             Err(error) => {
                 self.counters.fetch_failures += 1;
+                self.brokers.entry(in_flight.broker).or_default().session.start_again();
                 return self.on_broker_failure(now, in_flight.broker, error);
             }
         };
@@ -28,12 +27,19 @@ impl Fetcher {
         self.throttle(now, in_flight.broker, response.throttle_time_ms);
         self.responses += 1;
         let whole = ErrorCode::from_code(response.error_code);
+        let session = &mut self.brokers.entry(in_flight.broker).or_default().session;
         if whole != ErrorCode::None {
+            if session.on_error(whole) {
+                // Asked again at once, in full.
+                return;
+            }
             for asked in &in_flight.asked {
                 self.on_partition_error(now, asked, whole);
             }
             return;
         }
+        let full = session.is_full();
+        session.on_answer(response.session_id);
         let mut data: BTreeMap<(Text, Uuid, i32), PartitionData> = BTreeMap::new();
         for topic in response.responses {
             for partition in topic.partitions {
@@ -46,12 +52,21 @@ impl Fetcher {
             let by_id = (Text::default(), asked.topic_id, asked.key.partition);
             if let Some(partition) = data.remove(&by_name).or_else(|| data.remove(&by_id)) {
                 self.on_partition_data(now, asked, partition);
-            } else if self.subscription.current(&asked.key, asked.generation).is_some() {
+            } else if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
+                if !full {
+                    // Nothing new there.
+                    partition.on_success();
+                    continue;
+                }
                 let error = Error::new(ErrorKind::Protocol, "the broker's answer to Fetch lacks the partition")
                     .with_topic(asked.key.topic.as_str())
                     .with_partition(asked.key.partition);
                 self.trouble(now, &asked.key, error, false);
             }
+        }
+        if !data.is_empty() {
+            // The broker answers for partitions that were not asked for: what it remembers is not what was said.
+            self.brokers.entry(in_flight.broker).or_default().session.start_again();
         }
     }
 
