@@ -13,9 +13,9 @@ use crate::allocator::{held_against, measured};
 use crate::mutation::{mutate, noise};
 use crate::{Input, Target, codecs, legacy};
 
-/// What reading a batch may take for each byte of the limit that it may inflate to. Messages of the older formats are inflated and
-/// then written anew as a v2 batch, which is not longer, but grows by doubling as well.
-pub const FACTOR: usize = codecs::FACTOR + 3;
+/// What reading a batch may take for each byte of the limit that it may inflate to. Messages of the older formats, which are never
+/// zstd's, are written anew as a v2 batch beside the inflated ones: two for those and three for the batch that grows.
+pub const FACTOR: usize = codecs::FACTOR;
 /// What it may take for each byte of the batch: a message of the older formats that is not compressed is written anew.
 pub const INPUT_FACTOR: usize = 3;
 /// What it may take whatever the length.

@@ -10,11 +10,11 @@ use crate::{Input, Target};
 
 const NAMES: [&str; 5] = ["gzip", "snappy, raw", "snappy, Xerial's framing", "lz4", "zstd"];
 
-/// What inflating may take above a multiple of the limit: the codecs' own tables, and one block more than was asked for.
-pub const CONSTANT: usize = 3 << 20;
-/// What it may take for each byte of the limit: the buffer grows by doubling, and its old half is there while it is moved. zstd
-/// has a window as large beside it, which grows in the same way.
-pub const FACTOR: usize = 6;
+/// What inflating may take for each byte of the limit: the buffer grows by doubling, also beyond the limit by less than once, and
+/// its old half is there while it is moved: three. zstd's window, of the next power of two, is beside it: up to two more.
+pub const FACTOR: usize = 5;
+/// What it may take whatever the limit: the codecs' tables, and one block more than was asked for.
+pub const CONSTANT: usize = 1 << 20;
 
 /// The codec of a decoder's number.
 #[must_use]

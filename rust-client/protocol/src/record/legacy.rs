@@ -116,27 +116,26 @@ pub(super) fn decode(
     }
     let codec = message.codec()?;
     if codec == Compression::None {
-        return records(message, &[message], scratch);
+        return records(message, [Ok(message)], scratch);
     }
     scratch.clear();
     let lz4_header = if message.magic == 0 { Lz4Header::Unchecked } else { Lz4Header::Checked };
     let stored = message.value.ok_or(DecodeError::UnexpectedNull("a compressed message's value"))?;
     inflate(codec, lz4_header, stored, inflate_limit, &mut scratch)?;
-    let mut inner = Vec::new();
+    // Read twice rather than kept: the shortest message would take several times its length.
     let mut set = scratch.as_slice();
-    while let Some(message) = inner_message(&mut set, message)? {
-        inner.push(message);
+    let mut last = None;
+    while let Some(inner) = inner_message(&mut set, message)? {
+        last = Some(inner.offset);
     }
-    let Some(last) = inner.last() else {
+    let Some(last) = last else {
         return Err(DecodeError::Malformed("a compressed message holds no message"));
     };
-    if message.magic == 1 {
-        let base = message.offset.wrapping_sub(last.offset);
-        for message in &mut inner {
-            message.offset = message.offset.wrapping_add(base);
-        }
-    }
-    records(message, &inner, Vec::new())
+    let base = if message.magic == 1 { message.offset.wrapping_sub(last) } else { 0 };
+    let mut set = scratch.as_slice();
+    let inner = std::iter::from_fn(|| inner_message(&mut set, message).transpose());
+    let placed = inner.map(|inner| inner.map(|inner| Message { offset: inner.offset.wrapping_add(base), ..inner }));
+    records(message, placed, Vec::new())
 }
 
 fn inner_message<'a>(set: &mut &'a [u8], wrapper: Message<'_>) -> Result<Option<Message<'a>>, DecodeError> {
@@ -154,11 +153,16 @@ fn inner_message<'a>(set: &mut &'a [u8], wrapper: Message<'_>) -> Result<Option<
 }
 
 /// Builds the records of a v2 batch. There is at least one message.
-fn records(outer: Message<'_>, messages: &[Message<'_>], buf: Vec<u8>) -> Result<DecodedBatch, DecodeError> {
+fn records<'a>(
+    outer: Message<'_>,
+    messages: impl IntoIterator<Item = Result<Message<'a>, DecodeError>>,
+    buf: Vec<u8>,
+) -> Result<DecodedBatch, DecodeError> {
     let mut header = outer.header();
     let mut builder = BatchBuilder::new(buf);
     let mut last_delta = None;
     for message in messages {
+        let message = message?;
         if last_delta.is_none() {
             header.base_offset = message.offset;
             builder.start(message.timestamp);
