@@ -373,6 +373,8 @@ fn settings(config: &ConsumerConfig) -> ConsumerSettings {
         fetch_max_bytes: config.fetch_max_bytes,
         max_partition_fetch_bytes: config.max_partition_fetch_bytes,
         queued_max_bytes: config.queued_max_bytes,
+        client_rack: config.client_rack.as_str().into(),
+        metadata_max_age: config.metadata_max_age,
         check_crcs: config.check_crcs,
         isolation: match config.isolation_level {
             Configured::ReadUncommitted => IsolationLevel::ReadUncommitted,
@@ -467,13 +469,19 @@ impl Driver {
 
     fn take_in(&self, answer: Option<Answer>) {
         let now = self.client.clock.now();
-        self.shared.change(|fetcher| match answer {
-            Some(Answer::Fetch(token, answer)) => fetcher.on_fetch(now, token, answer),
-            Some(Answer::ListOffsets(token, answer)) => fetcher.on_list_offsets(now, token, answer),
-            Some(Answer::OffsetForLeaderEpoch(token, answer)) => fetcher.on_offset_for_leader_epoch(now, token, answer),
-            // The task panicked, or the runtime ends.
-            None => {}
+        let hints = self.shared.change(|fetcher| {
+            match answer {
+                Some(Answer::Fetch(token, answer)) => fetcher.on_fetch(now, token, answer),
+                Some(Answer::ListOffsets(token, answer)) => fetcher.on_list_offsets(now, token, answer),
+                Some(Answer::OffsetForLeaderEpoch(token, answer)) => fetcher.on_offset_for_leader_epoch(now, token, answer),
+                // The task panicked, or the runtime ends.
+                None => {}
+            }
+            fetcher.take_hints()
         });
+        if !hints.is_empty() {
+            self.client.learn_leaders(&hints);
+        }
     }
 
     fn carry_out(&mut self, command: ConsumerCommand) {

@@ -444,7 +444,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "",
         Low,
         "Where this client runs, in the words of the brokers' broker.rack, so that it may fetch from a replica nearby (KIP-392).",
-    ),
+    )
+    .acts(),
     Property::new(
         "client.dns.lookup",
         Both,

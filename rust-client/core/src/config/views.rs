@@ -122,6 +122,8 @@ pub struct ConsumerConfig {
     pub topic_metadata_propagation_max: Duration,
     /// `inflate.max.bytes`
     pub inflate_max_bytes: usize,
+    /// `client.rack`; empty for none.
+    pub client_rack: String,
     /// `check.crcs`
     pub check_crcs: bool,
     /// `allow.auto.create.topics`; false unless set.
@@ -329,6 +331,7 @@ impl Config {
             queued_max_bytes: self.size("queued.max.messages.kbytes").saturating_mul(1024),
             topic_metadata_propagation_max: self.millis("topic.metadata.propagation.max.ms"),
             inflate_max_bytes: self.size("inflate.max.bytes"),
+            client_rack: self.text("client.rack").to_owned(),
             check_crcs: self.flag("check.crcs"),
             allow_auto_create_topics: self.is_set("allow.auto.create.topics") && self.flag("allow.auto.create.topics"),
             retry_backoff,

@@ -4,7 +4,7 @@ mod answers;
 mod errors;
 mod taking;
 
-use errors::unavailable;
+use errors::{made_anew, unavailable};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::prefetch::{BufferPool, PrefetchQuota};
 use super::subscription_state::{Entry, FetchState, Partition, SubscriptionState, TopicPartition, Watermarks};
 use super::{ConsumerCommand, ConsumerSettings, IsolationLevel, LATEST_TIMESTAMP, ResetPolicy, StartAt, list_offsets_request};
 use crate::error::{Error, ErrorKind};
-use crate::metadata::{Cluster, backoff};
+use crate::metadata::{BrokerInfo, Cluster, LeaderHint, PartitionInfo, backoff};
 use crate::random::Rng;
 use crate::time::Instant;
 
@@ -111,6 +111,8 @@ pub struct Fetcher {
     refresh: bool,
     /// The snapshot that was there when metadata was asked for last.
     refreshed: Option<u64>,
+    /// Newer leaders that came with errors (KIP-951), for the driver to make known.
+    hints: Vec<LeaderHint>,
     rng: Rng,
     counters: Counters,
 }
@@ -143,6 +145,7 @@ impl Fetcher {
             wake: false,
             refresh: false,
             refreshed: None,
+            hints: Vec::new(),
             rng,
             counters: Counters::default(),
         }
@@ -255,6 +258,14 @@ impl Fetcher {
             *deadline = (*deadline).min(report_at);
             return;
         };
+        if partition.topic_id != topic.id {
+            let made_anew = !partition.topic_id.is_zero() && !topic.id.is_zero();
+            partition.topic_id = topic.id;
+            if made_anew {
+                self.on_topic_made_anew(key);
+            }
+        }
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
         if now < partition.retry_at {
             *deadline = (*deadline).min(partition.retry_at);
             return;
@@ -276,7 +287,9 @@ impl Fetcher {
             epoch: partition.fetch_epoch,
             leader_epoch: info.leader_epoch,
         };
-        let plan = plans.entry(info.leader).or_default();
+        let broker =
+            if partition.state == FetchState::Fetching { read_replica(now, partition, cluster, info) } else { info.leader };
+        let plan = plans.entry(broker).or_default();
         match partition.state {
             FetchState::AwaitReset { timestamp } => {
                 if partition.entries.is_empty() && partition.buffered == 0 {
@@ -285,7 +298,7 @@ impl Fetcher {
             }
             FetchState::AwaitValidation => plan.validate.push(asked),
             FetchState::Fetching => {
-                let broker = self.brokers.entry(info.leader).or_default();
+                let broker = self.brokers.entry(broker).or_default();
                 if partition.paused || partition.fetching || partition.ends_in_error() {
                     return;
                 }
@@ -301,6 +314,25 @@ impl Fetcher {
                 }
             }
             FetchState::AwaitSeek => {}
+        }
+    }
+
+    /// The topic was deleted and made again: what was read is not in its log, whose offsets begin anew.
+    fn on_topic_made_anew(&mut self, key: &TopicPartition) {
+        let policy = self.settings.reset;
+        let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
+        partition.validated_epoch = -1;
+        partition.fetch_epoch = -1;
+        partition.taken_epoch = -1;
+        if !matches!(partition.state, FetchState::Fetching | FetchState::AwaitValidation) || partition.fetch_offset <= 0 {
+            return;
+        }
+        let position = partition.fetch_offset;
+        self.counters.resets += 1;
+        partition.reset(policy);
+        if policy == ResetPolicy::None {
+            partition.entries.push_back(Entry::Error(made_anew(key, position)));
+            self.enqueue(key);
         }
     }
 
@@ -402,6 +434,7 @@ impl Fetcher {
             session_epoch: session.epoch,
             topics: session.topics,
             forgotten_topics_data: session.forgotten,
+            rack_id: self.settings.client_rack.clone(),
             ..FetchRequest::default()
         };
         let asked: Vec<Asked> = partitions.into_iter().map(|(_, asked)| asked).collect();
@@ -415,4 +448,10 @@ impl Fetcher {
         self.brokers.entry(broker).or_default().fetch = Some(token);
         commands.push(ConsumerCommand::Fetch { token, broker, request, max_version: without_id.then_some(12) });
     }
+}
+
+/// Whom to read from: the replica that the leader has named, as long as that holds, or the leader.
+fn read_replica(now: Instant, partition: &mut Partition, cluster: &Cluster, info: &PartitionInfo) -> i32 {
+    partition.preferred = partition.preferred.filter(|(replica, until)| now < *until && cluster.brokers.contains_key(replica));
+    partition.preferred.map_or(info.leader, |(replica, _)| replica)
 }

@@ -33,6 +33,10 @@ pub struct ConsumerSnapshot {
     pub bytes_held: usize,
     /// Errors that the application was told.
     pub errors: u64,
+    /// How often a log was found truncated below a position (KIP-320): the position went back, or the application was told.
+    pub truncations: u64,
+    /// How often `auto.offset.reset` decided because a position was not in its log.
+    pub resets: u64,
     /// For how long brokers have asked this consumer not to fetch (KIP-219), all together.
     pub throttle_time: Duration,
     /// How many offsets each assigned partition's position is behind the end: under read_committed the last stable offset, else the
@@ -52,6 +56,8 @@ pub(super) struct Counters {
     pub(super) records_consumed: u64,
     pub(super) bytes_consumed: u64,
     pub(super) errors: u64,
+    pub(super) truncations: u64,
+    pub(super) resets: u64,
     pub(super) throttle_time: Duration,
     pub(super) latency: Histogram,
 }
@@ -71,6 +77,8 @@ impl Counters {
             fetch_latency_p99: self.latency.percentile(990),
             bytes_held,
             errors: self.errors,
+            truncations: self.truncations,
+            resets: self.resets,
             throttle_time: self.throttle_time,
             lag,
         }

@@ -19,6 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
+use ottla_protocol::Text;
 use ottla_protocol::messages::fetch::FetchRequest;
 use ottla_protocol::messages::list_offsets::ListOffsetsRequest;
 use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest;
@@ -93,6 +94,10 @@ pub struct ConsumerSettings {
     pub queued_max_bytes: usize,
     /// `queued.min.messages`: a partition with that many records waiting is not fetched from.
     pub queued_min_messages: usize,
+    /// `client.rack`, empty for none: where this client runs, so that a broker may name a replica nearby (KIP-392).
+    pub client_rack: Text,
+    /// `metadata.max.age.ms`: for how long a replica nearby is read from before the leader is asked again.
+    pub metadata_max_age: Duration,
     /// `check.crcs`.
     pub check_crcs: bool,
     /// `isolation.level`.
@@ -121,6 +126,8 @@ impl Default for ConsumerSettings {
             max_partition_fetch_bytes: 1_048_576,
             queued_max_bytes: 65_536 * 1024,
             queued_min_messages: 100_000,
+            client_rack: Text::default(),
+            metadata_max_age: Duration::from_secs(900),
             check_crcs: true,
             isolation: IsolationLevel::ReadCommitted,
             reset: ResetPolicy::Latest,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use ottla_protocol::Text;
+use ottla_protocol::{Text, Uuid};
 
 use super::completed_fetch::DecodedEntry;
 use super::fetched_batch::FetchedBatch;
@@ -87,6 +87,10 @@ pub(super) struct Partition {
     pub(super) taken_epoch: i32,
     /// The leader's epoch up to which the log is known to be what was read.
     pub(super) validated_epoch: i32,
+    /// The replica to read from instead of the leader, and until when (KIP-392).
+    pub(super) preferred: Option<(i32, Instant)>,
+    /// The topic's id when its partition was last looked at.
+    pub(super) topic_id: Uuid,
     pub(super) paused: bool,
     pub(super) retry_at: Instant,
     pub(super) attempts: u32,
@@ -118,6 +122,8 @@ impl Partition {
             taken_to: -1,
             taken_epoch: -1,
             validated_epoch: -1,
+            preferred: None,
+            topic_id: Uuid::ZERO,
             paused: false,
             retry_at: Instant::default(),
             attempts: 0,

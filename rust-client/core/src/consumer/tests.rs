@@ -1,5 +1,7 @@
 //! The fetcher on virtual time, against a scripted broker.
 
+mod replicas;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +23,7 @@ use ottla_protocol::{Encode, ErrorCode, Text, Uuid, Writer};
 
 use super::*;
 use crate::error::{Error, ErrorKind};
-use crate::metadata::{BrokerInfo, Cluster, PartitionInfo, TopicInfo};
+use crate::metadata::{BrokerInfo, Cluster, LeaderHint, PartitionInfo, TopicInfo};
 use crate::offload::Offload;
 use crate::random::Rng;
 use crate::time::Instant;

@@ -1,5 +1,7 @@
 //! What brokers answer, and what follows from it.
 
+use ottla_protocol::messages::fetch::NodeEndpoint;
+
 use super::errors::{truncated, unreadable};
 use super::*;
 
@@ -19,6 +21,11 @@ impl Fetcher {
             Err(error) => {
                 self.counters.fetch_failures += 1;
                 self.brokers.entry(in_flight.broker).or_default().session.start_again();
+                for asked in &in_flight.asked {
+                    if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
+                        partition.preferred = None;
+                    }
+                }
                 return self.on_broker_failure(now, in_flight.broker, error);
             }
         };
@@ -40,6 +47,7 @@ impl Fetcher {
         }
         let full = session.is_full();
         session.on_answer(response.session_id);
+        let nodes = &response.node_endpoints;
         let mut data: BTreeMap<(Text, Uuid, i32), PartitionData> = BTreeMap::new();
         for topic in response.responses {
             for partition in topic.partitions {
@@ -51,7 +59,8 @@ impl Fetcher {
             let by_name = (asked.key.topic.clone(), Uuid::ZERO, asked.key.partition);
             let by_id = (Text::default(), asked.topic_id, asked.key.partition);
             if let Some(partition) = data.remove(&by_name).or_else(|| data.remove(&by_id)) {
-                self.on_partition_data(now, asked, partition);
+                let hint = leader_hint(asked, &partition, nodes);
+                self.on_partition_data(now, in_flight.broker, asked, partition, hint);
             } else if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
                 if !full {
                     // Nothing new there.
@@ -70,11 +79,12 @@ impl Fetcher {
         }
     }
 
-    pub(super) fn on_partition_data(&mut self, now: Instant, asked: &Asked, data: PartitionData) {
+    fn on_partition_data(&mut self, now: Instant, broker: i32, asked: &Asked, data: PartitionData, hint: Option<LeaderHint>) {
         let code = ErrorCode::from_code(data.error_code);
         if code != ErrorCode::None {
-            return self.on_partition_error(now, asked, code);
+            return self.on_fetch_error(now, broker, asked, code, hint);
         }
+        let lease = now + self.settings.metadata_max_age;
         let responses = self.responses;
         let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
         partition.on_success();
@@ -84,6 +94,11 @@ impl Fetcher {
             last_stable_offset: known(data.last_stable_offset),
             log_start_offset: known(data.log_start_offset),
         };
+        if data.preferred_read_replica >= 0 {
+            // Nothing else is in such an answer.
+            partition.preferred = Some((data.preferred_read_replica, lease));
+            return;
+        }
         if data.diverging_epoch.end_offset >= 0 || data.diverging_epoch.epoch >= 0 {
             return self.truncate(&asked.key, data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
         }
@@ -260,6 +275,7 @@ impl Fetcher {
             }
             return;
         }
+        self.counters.truncations += 1;
         partition.position.invalidate();
         partition.entries.clear();
         partition.buffered = 0;
@@ -277,11 +293,38 @@ impl Fetcher {
         self.wake = true;
     }
 
+    /// A partition's error in an answer to a Fetch.
+    fn on_fetch_error(&mut self, now: Instant, broker: i32, asked: &Asked, code: ErrorCode, hint: Option<LeaderHint>) {
+        let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
+        let preferred = partition.preferred.take();
+        if code == ErrorCode::OffsetOutOfRange && preferred.is_some_and(|(replica, _)| replica == broker) {
+            // A follower may lag, or have cut off more than the leader: that one knows.
+            return;
+        }
+        let first = partition.attempts == 0;
+        self.on_partition_error(now, asked, code);
+        let newer = |hint: &LeaderHint| hint.leader >= 0 && hint.leader_epoch > asked.leader_epoch;
+        if let Some(hint) = hint.filter(newer) {
+            self.hints.push(hint);
+            // The new leader is asked at once; if that does not help, only after a wait.
+            if let Some(partition) = self.subscription.current(&asked.key, asked.generation).filter(|_| first) {
+                partition.retry_at = now;
+            }
+        }
+    }
+
+    /// Newer leaders that came with errors (KIP-951). To be made known before [`Self::poll`] is called again.
+    #[must_use]
+    pub fn take_hints(&mut self) -> Vec<LeaderHint> {
+        std::mem::take(&mut self.hints)
+    }
+
     pub(super) fn on_partition_error(&mut self, now: Instant, asked: &Asked, code: ErrorCode) {
         let policy = self.settings.reset;
         let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
         partition.querying = false;
         if code == ErrorCode::OffsetOutOfRange {
+            self.counters.resets += 1;
             partition.reset(policy);
             if policy == ResetPolicy::None {
                 let error = Error::new(ErrorKind::OffsetReset, format!("the fetch offset {} is not in the log", asked.offset))
@@ -361,7 +404,7 @@ impl Fetcher {
         };
         let broker = self.brokers.entry(id).or_default();
         broker.attempts = broker.attempts.saturating_add(1);
-        broker.not_before = now + wait;
+        broker.not_before = broker.not_before.max(now + wait);
         let since = *broker.failing_since.get_or_insert(now);
         // Told after a while, and again each such while, so that an application that waits is not left in silence.
         let from = broker.reported.unwrap_or(since);
@@ -480,4 +523,26 @@ impl Fetcher {
             }
         }
     }
+}
+
+/// The newer leader that an error came with, if it did.
+fn leader_hint(asked: &Asked, data: &PartitionData, nodes: &[NodeEndpoint]) -> Option<LeaderHint> {
+    let code = ErrorCode::from_code(data.error_code);
+    if !matches!(code, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch) || data.current_leader.leader_id < 0 {
+        return None;
+    }
+    let leader = data.current_leader.leader_id;
+    let node = nodes.iter().find(|node| node.node_id == leader);
+    Some(LeaderHint {
+        topic: asked.key.topic.clone(),
+        partition: asked.key.partition,
+        leader,
+        leader_epoch: data.current_leader.leader_epoch,
+        broker: node.map(|node| BrokerInfo {
+            id: leader,
+            host: node.host.detach(),
+            port: node.port,
+            rack: node.rack.as_ref().map(Text::detach),
+        }),
+    })
 }

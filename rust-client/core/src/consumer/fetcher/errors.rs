@@ -20,6 +20,14 @@ pub(super) fn truncated(key: &TopicPartition, position: i64, end_offset: i64) ->
         .with_offsets(position, end_offset)
 }
 
+pub(super) fn made_anew(key: &TopicPartition, position: i64) -> Error {
+    let what = format!("the topic was deleted and made again, so the position {position} means nothing any more: seek to go on");
+    Error::new(ErrorKind::OffsetReset, what)
+        .with_topic(key.topic.as_str())
+        .with_partition(key.partition)
+        .with_offsets(position, 0)
+}
+
 pub(super) fn unreadable(key: &TopicPartition, at: i64, next: i64, reason: DecodeError) -> Error {
     let (kind, code) = match &reason {
         DecodeError::CorruptBatch { .. } => (ErrorKind::Broker, Some(ErrorCode::CorruptMessage)),
