@@ -193,6 +193,8 @@ pub struct MetadataUpdater {
     cluster: Arc<Cluster>,
     asked: bool,
     in_flight: bool,
+    /// A topic was followed that no request has asked for yet.
+    unasked: bool,
     attempts: u32,
     not_before: Instant,
     next_refresh: Instant,
@@ -209,6 +211,7 @@ impl MetadataUpdater {
             cluster: Arc::new(Cluster::default()),
             asked: true,
             in_flight: false,
+            unasked: false,
             attempts: 0,
             not_before: Instant::default(),
             next_refresh: Instant::default(),
@@ -228,6 +231,7 @@ impl MetadataUpdater {
         if new {
             // A topic that nobody has asked for yet does not wait behind another topic's backoff.
             self.asked = true;
+            self.unasked = true;
             self.not_before = Instant::default();
         }
         new
@@ -263,6 +267,7 @@ impl MetadataUpdater {
         }
         self.in_flight = true;
         self.asked = false;
+        self.unasked = false;
         let topics = self
             .topics
             .keys()
@@ -291,6 +296,14 @@ impl MetadataUpdater {
     /// Takes in an answer to [`Self::poll`]'s request.
     pub fn on_response(&mut self, now: Instant, response: MetadataResponse) -> Arc<Cluster> {
         self.in_flight = false;
+        if ErrorCode::from_code(response.error_code) == ErrorCode::RebootstrapRequired {
+            // KIP-1102: the brokers that are known are not to be asked any more; what is known of topics stands until others tell.
+            let next = Cluster { version: self.cluster.version + 1, brokers: BTreeMap::new(), ..(*self.cluster).clone() };
+            self.cluster = Arc::new(next);
+            self.asked = true;
+            self.back_off(now);
+            return self.cluster.clone();
+        }
         self.next_refresh = now + self.settings.refresh_interval;
         let mut next = Cluster {
             version: self.cluster.version + 1,
@@ -325,6 +338,9 @@ impl MetadataUpdater {
             self.attempts = 0;
             // A refresh asked for by an error that this answer did not settle waits a backoff, so that errors make no storm.
             self.not_before = now + self.settings.retry_backoff;
+        }
+        if self.unasked {
+            self.not_before = now;
         }
         self.cluster = Arc::new(next);
         self.cluster.clone()
@@ -369,6 +385,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_topic_followed_while_a_request_is_under_way_is_asked_for_right_after_it() {
+        let wait = Duration::from_millis(100);
+        let settings = MetadataSettings {
+            refresh_interval: wait * 100,
+            retry_backoff: wait,
+            retry_backoff_max: wait,
+            allow_auto_create: true,
+        };
+        let mut updater = MetadataUpdater::new(settings, Rng::from_seed(1));
+        let now = Instant::default() + Duration::from_secs(1);
+        assert!(updater.poll(now).is_some());
+        assert!(updater.follow(&Text::from("t")) && updater.poll(now).is_none());
+        let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
+        let response = MetadataResponse { brokers: vec![broker], ..Default::default() };
+        updater.on_response(now, response.clone());
+        assert_eq!(updater.poll(now).and_then(|request| request.topics).map(|topics| topics.len()), Some(1));
+        // What is asked again without a new topic waits.
+        updater.refresh();
+        updater.on_response(now, response);
+        updater.refresh();
+        assert!(updater.poll(now).is_none() && updater.poll(now + wait).is_some());
+    }
+
     fn hint(leader: i32, leader_epoch: i32) -> LeaderHint {
         LeaderHint { topic: Text::from("t"), partition: 0, leader, leader_epoch, broker: None }
     }
@@ -384,5 +424,55 @@ mod tests {
         let moved = cluster.with_leaders(&[LeaderHint { broker: Some(broker.clone()), ..hint(3, 7) }, hint(2, 6)]).unwrap();
         assert_eq!(moved.partition(&Text::from("t"), 0).unwrap().leader, 3, "the older hint behind it does not count");
         assert_eq!(moved.brokers.get(&3), Some(&broker));
+    }
+
+    fn updater() -> MetadataUpdater {
+        let settings = MetadataSettings {
+            refresh_interval: Duration::from_secs(300),
+            retry_backoff: Duration::from_millis(100),
+            retry_backoff_max: Duration::from_secs(1),
+            allow_auto_create: false,
+        };
+        MetadataUpdater::new(settings, Rng::from_seed(1))
+    }
+
+    /// Counts the requests of ten seconds in which something asks for a refresh every millisecond.
+    fn requests(answer: impl Fn() -> Option<MetadataResponse>) -> usize {
+        let mut updater = updater();
+        updater.follow(&Text::from("t"));
+        let mut requests = 0;
+        for millis in 0..10_000 {
+            let now = Instant::from_micros(1_000_000 + millis * 1000);
+            updater.refresh();
+            if updater.poll(now).is_some() {
+                requests += 1;
+                match answer() {
+                    Some(response) => drop(updater.on_response(now, response)),
+                    None => updater.on_failure(now),
+                }
+            }
+        }
+        requests
+    }
+
+    #[test]
+    fn errors_by_the_thousand_make_no_storm() {
+        let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
+        let good = || Some(MetadataResponse { brokers: vec![broker.clone()], ..MetadataResponse::default() });
+        // The backoff between two answers; with failures it grows to retry.backoff.max.ms.
+        assert!((95..=101).contains(&requests(good)), "{}", requests(good));
+        let failing = requests(|| None);
+        assert!((10..=18).contains(&failing), "{failing}");
+    }
+
+    #[test]
+    fn a_cluster_that_asks_for_it_is_begun_again_with_the_bootstrap_servers() {
+        let mut updater = updater();
+        updater.cluster = Arc::new(known());
+        let required = MetadataResponse { error_code: ErrorCode::RebootstrapRequired.code(), ..MetadataResponse::default() };
+        let cluster = updater.on_response(Instant::from_micros(5), required);
+        assert!(cluster.brokers.is_empty() && cluster.version == 4);
+        assert!(cluster.partition(&Text::from("t"), 0).is_some());
+        assert!(updater.deadline() < Instant::FAR_FUTURE);
     }
 }
