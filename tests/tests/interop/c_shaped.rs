@@ -17,11 +17,11 @@ struct Handle {
 
 /// A record's report as a C callback gets it.
 #[derive(Debug, PartialEq)]
-struct Served {
-    opaque: u64,
-    offset: i64,
-    key: Vec<u8>,
-    value: Vec<u8>,
+pub(crate) struct Served {
+    pub(crate) opaque: u64,
+    pub(crate) offset: i64,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 impl Handle {
@@ -46,7 +46,7 @@ impl Handle {
     }
 }
 
-fn serve(report: &DeliveryReport) -> Vec<Served> {
+pub(crate) fn serve(report: &DeliveryReport) -> Vec<Served> {
     let result = report.result().expect("a report is of a batch that is done").clone();
     let batch = report.records().unwrap();
     let records = batch.records().zip(0..).map(|(record, index)| {

@@ -10,5 +10,6 @@ mod gone;
 mod helper;
 mod kafka_tools;
 mod line;
+mod paused_time;
 mod round_trip;
 mod three_brokers;
