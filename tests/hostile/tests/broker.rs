@@ -53,7 +53,7 @@ fn recorded(bootstrap_servers: &str, recorder: &Recorder) -> Vec<Request> {
         let consumer = client.consumer().unwrap();
         consumer.assign([("target", 0, StartAt::Beginning), ("target", 1, StartAt::Beginning)]);
         consumer.next_blocking(LONG).unwrap().unwrap();
-        client.admin().create_topic_blocking(NewTopic::new(&format!("topic-{codec}"))).unwrap();
+        client.admin().create_topic_blocking(NewTopic::new(format!("topic-{codec}"))).unwrap();
         producer.close_blocking().unwrap();
     }
     std::mem::take(&mut *recorder.0.lock().unwrap())
