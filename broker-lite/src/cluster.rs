@@ -8,6 +8,10 @@ use ottla_protocol::{ErrorCode, Text, Uuid};
 
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, TopicConfig};
+use crate::fault::Faults;
+use crate::handlers::{self, metadata};
+use crate::history::{History, Undo};
+use crate::journal::Journal;
 use crate::log::Refusal;
 use crate::node::Node;
 use crate::partition::{NO_LEADER, Partition, PartitionSetup};
@@ -19,6 +23,8 @@ use crate::topic_name;
 /// The id of the first broker.
 pub(crate) const FIRST_NODE_ID: i32 = 1;
 
+/// Faults have a stream of randomness of their own.
+const FAULTS: u64 = u64::MAX;
 /// Kafka creates no more partitions than this at the request of one client.
 const MAX_PARTITIONS_AT_ONCE: usize = 10_000;
 
@@ -76,6 +82,9 @@ pub(crate) struct Cluster {
     replication_held: AtomicBool,
     /// Where the next topic's first leader is looked for.
     next_place: AtomicUsize,
+    pub(crate) faults: Faults,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) history: History,
     random: Random,
     topics: RwLock<Topics>,
     next_producer_id: AtomicI64,
@@ -95,6 +104,9 @@ impl Cluster {
             controller: AtomicI32::new(FIRST_NODE_ID),
             replication_held: AtomicBool::new(false),
             next_place: AtomicUsize::new(0),
+            faults: Faults::new(Random::derive_seed(seed, FAULTS)),
+            journal: Arc::new(Journal::new(0)),
+            history: History::default(),
             random,
             topics: RwLock::default(),
             next_producer_id: AtomicI64::new(0),
@@ -152,16 +164,35 @@ impl Cluster {
     pub(crate) fn note_liveness(&self, node: &Node) -> Result<(), Refusal> {
         let (alive, held) = (node.is_alive(), self.replication_held());
         let mut outcome = Ok(());
+        let mut change = vec![Undo::Broker { id: node.id, alive: !alive }];
         for topic in self.all_topics() {
-            for partition in &topic.partitions {
-                outcome = outcome.and(partition.lock().set_alive(node.id, alive, held).map(drop));
+            for (index, partition) in topic.partitions.iter().enumerate() {
+                let mut partition = partition.lock();
+                let view = partition.view();
+                let changed = partition.set_alive(node.id, alive, held);
+                if matches!(changed, Ok(true)) {
+                    change.push(Undo::Partition { topic: topic.id, index, view });
+                }
+                outcome = outcome.and(changed.map(drop));
             }
         }
         if self.node(self.controller()).is_none_or(|controller| !controller.is_alive()) {
             let next = self.nodes.iter().find(|node| node.is_alive());
+            change.push(Undo::Controller(self.controller()));
             self.set_controller(next.map_or(NO_LEADER, |node| node.id));
         }
+        self.history.record(change);
         outcome
+    }
+
+    /// Makes this broker the leader, or has it take over anew. The membership is held.
+    pub(crate) fn move_leader(&self, topic: &Topic, partition: usize, node: i32) -> Result<(), Refusal> {
+        let unknown = || Refusal::new(ErrorCode::UnknownTopicOrPartition, ErrorCode::UnknownTopicOrPartition.message());
+        let mut state = topic.partitions.get(partition).ok_or_else(unknown)?.lock();
+        let view = state.view();
+        state.move_leader(node, self.replication_held())?;
+        self.history.record(vec![Undo::Partition { topic: topic.id, index: partition, view }]);
+        Ok(())
     }
 
     /// Connections are numbered in the order in which they are served.
@@ -211,6 +242,7 @@ impl Cluster {
         topics.by_name.insert(topic.name.clone(), topic.clone());
         topics.by_id.insert(topic.id, topic.clone());
         topics.by_collision_key.insert(topic_name::collision_key(name), topic.name.clone());
+        self.history.record(vec![Undo::Created(topic.id)]);
         Ok(topic)
     }
 
@@ -260,6 +292,7 @@ impl Cluster {
         let grown = Arc::new(Topic { name: topic.name.clone(), id: topic.id, config: topic.config.clone(), partitions });
         let mut topics = self.topics_mut();
         topics.by_name.insert(grown.name.clone(), grown.clone());
+        self.history.record(vec![Undo::Grown { topic: grown.id, partitions: has }]);
         topics.by_id.insert(grown.id, grown);
         Ok(())
     }
@@ -353,6 +386,7 @@ impl Cluster {
         let Some(topic) = topics.by_id.remove(&topic.id) else { return };
         topics.by_collision_key.remove(&topic_name::collision_key(&topic.name));
         drop(topics);
+        self.history.record(vec![Undo::Deleted(metadata::describe(&topic, handlers::OPERATIONS_NOT_ASKED_FOR))]);
         for partition in &topic.partitions {
             partition.lock().delete();
         }

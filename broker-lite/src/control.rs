@@ -1,5 +1,6 @@
 //! What a test does to the brokers of a cluster while it runs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_protocol::ErrorCode;
@@ -7,6 +8,9 @@ use ottla_protocol::ErrorCode;
 use crate::broker::{Broker, bind, no_partition, refused};
 use crate::cluster::Topic;
 use crate::error::Error;
+use crate::fault::{Rule, RuleId, RuleStatus};
+use crate::history::Undo;
+use crate::journal::Journal;
 use crate::log::Refusal;
 use crate::node::{Command, Node};
 use crate::partition::{NO_LEADER, PartitionState};
@@ -134,6 +138,7 @@ impl Broker {
         if !node.is_alive() {
             return Err(Error::NoSuchBroker(node_id));
         }
+        self.cluster().history.record(vec![Undo::Controller(self.cluster().controller())]);
         self.cluster().set_controller(node_id);
         Ok(())
     }
@@ -145,9 +150,9 @@ impl Broker {
     /// in sync may lead where unclean.leader.election.enable is on.
     pub fn move_leader(&self, topic: &str, partition: i32, node_id: i32) -> Result<(), Error> {
         let _membership = self.cluster().membership();
-        let held = self.cluster().replication_held();
-        self.with_partition(topic, partition, |_, state| state.move_leader(node_id, held))?
-            .map_err(|refusal| refused(topic, refusal))
+        let found = self.cluster().topic(topic).map_err(|code| refused(topic, Refusal::new(code, code.message())))?;
+        let index = usize::try_from(partition).map_err(|_| no_partition(topic))?;
+        self.cluster().move_leader(&found, index, node_id).map_err(|refusal| refused(topic, refusal))
     }
 
     /// Lets the leader of a partition take over anew: clients see a new leader epoch, which is answered.
@@ -204,6 +209,42 @@ impl Broker {
         })
     }
 
+    /// Puts a rule in force: see [`Rule`]. All rules that match a request strike it, in the order in which they were added.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] if the rule could never do what it says.
+    pub fn add_fault(&self, rule: Rule) -> Result<RuleId, Error> {
+        self.cluster().faults.add(rule).map_err(Error::Fault)
+    }
+
+    /// The rules in force, with what became of them.
+    #[must_use]
+    pub fn faults(&self) -> Vec<RuleStatus> {
+        self.cluster().faults.list()
+    }
+
+    /// How often a rule struck; 0 if it is not in force.
+    #[must_use]
+    pub fn fault_hits(&self, id: RuleId) -> u64 {
+        self.faults().iter().find(|status| status.id == id).map_or(0, |status| status.hits)
+    }
+
+    /// Ends a rule. What it is doing to a request already goes on.
+    pub fn remove_fault(&self, id: RuleId) -> Option<RuleStatus> {
+        self.cluster().faults.remove(id)
+    }
+
+    /// Ends all rules.
+    pub fn clear_faults(&self) -> Vec<RuleStatus> {
+        self.cluster().faults.clear()
+    }
+
+    /// The requests seen, if the journal is on: see [`Journal::keep`].
+    #[must_use]
+    pub fn journal(&self) -> Arc<Journal> {
+        self.cluster().journal.clone()
+    }
+
     pub(crate) fn with_partition<T>(
         &self,
         topic: &str,
@@ -218,7 +259,11 @@ impl Broker {
 
     fn change_liveness(&self, node: &Node, change: impl FnOnce()) -> Result<(), Error> {
         let _membership = self.cluster().membership();
+        let before = node.is_alive();
         change();
+        if node.is_alive() == before {
+            return Ok(());
+        }
         self.cluster().note_liveness(node).map_err(|refusal| refused("a log that had to be truncated", refusal))
     }
 

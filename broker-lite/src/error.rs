@@ -23,6 +23,8 @@ pub enum Error {
     Config(ConfigError),
     /// The advertised address is no `HOST:PORT`.
     Advertised(String),
+    /// A rule could never do what it says.
+    Fault(String),
     /// So many brokers can't run in one process.
     Brokers(usize),
     /// The cluster has no broker with this id.
@@ -45,6 +47,7 @@ impl fmt::Display for Error {
             Self::Runtime(source) => write!(f, "the broker's thread can't be started: {source}"),
             Self::Config(source) => fmt::Display::fmt(source, f),
             Self::Advertised(address) => write!(f, "the advertised address {address:?} is not HOST:PORT"),
+            Self::Fault(why) => f.write_str(why),
             Self::Brokers(number) => write!(f, "a cluster has 1 to 100 brokers, not {number}"),
             Self::NoSuchBroker(id) => write!(f, "there is no broker with the id {id}"),
             Self::Topic { name, code, message } => write!(f, "topic {name}: {message} ({})", code.name()),
@@ -57,7 +60,7 @@ impl std::error::Error for Error {
         match self {
             Self::Bind { source, .. } | Self::Runtime(source) => Some(source),
             Self::Config(source) => Some(source),
-            Self::Advertised(_) | Self::Brokers(_) | Self::NoSuchBroker(_) | Self::Topic { .. } => None,
+            Self::Advertised(_) | Self::Fault(_) | Self::Brokers(_) | Self::NoSuchBroker(_) | Self::Topic { .. } => None,
         }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) struct FetchTarget {
     pub(crate) max_bytes: i32,
 }
 
-type PartitionKey = (Text, Uuid, i32);
+/// A partition as a client calls it: by the topic's name or id.
+pub(crate) type PartitionKey = (Text, Uuid, i32);
 
 impl FetchTarget {
     fn key(&self) -> PartitionKey {
@@ -121,6 +122,11 @@ pub(crate) struct FetchSessions {
 impl FetchSessions {
     pub(crate) fn new(slots: usize) -> Self {
         Self { slots, sessions: BTreeMap::new() }
+    }
+
+    /// The partitions of a session, if there is one with this id.
+    pub(crate) fn partitions_of(&self, id: i32) -> Vec<PartitionKey> {
+        self.sessions.get(&id).map(|session| session.places.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// What to fetch for this request.

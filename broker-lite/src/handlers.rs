@@ -18,7 +18,7 @@ pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 
 /// What a response says where nobody asked which operations are allowed.
-const OPERATIONS_NOT_ASKED_FOR: i32 = i32::MIN;
+pub(crate) const OPERATIONS_NOT_ASKED_FOR: i32 = i32::MIN;
 /// Without an authorizer all operations on a topic are allowed: READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS,
 /// ALTER_CONFIGS, a bit for each by its code.
 const TOPIC_OPERATIONS: i32 = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;

@@ -50,6 +50,13 @@
 //!   `org.apache.kafka.common.replica.RackAwareReplicaSelector` the leader tells them of one in their rack.
 //! - A new leader comes from the ISR, so that nothing acknowledged with acks=all is lost; what it does not have is truncated.
 //!
+//! # Faults and the journal
+//!
+//! A [`Rule`] says which requests (API, topic, partition, group, client id, broker, connection, from the nth on, with a probability)
+//! meet which [`Effect`] (an error, a delay, throttling, a closed or silent connection, a truncated or corrupted response, a wrong
+//! CRC, stale metadata), and how often; [`Broker::add_fault`] puts it in force. A [`Journal`] keeps the last requests for a test that
+//! asks, or waits, for one.
+//!
 //! # In a simulation
 //!
 //! [`BrokerBuilder::in_memory`] opens no sockets: connections come through a [`MemoryConnector`], the broker runs on the caller's
@@ -74,8 +81,11 @@ mod config;
 mod control;
 mod dispatch;
 mod error;
+mod fault;
 mod fetch_session;
 mod handlers;
+mod history;
+mod journal;
 mod log;
 mod memory;
 mod node;
@@ -92,4 +102,7 @@ pub use clock::Clock;
 pub use config::ConfigError;
 pub use control::PartitionStatus;
 pub use error::Error;
+pub use fault::{Effect, Rule, RuleId, RuleStatus};
+pub use journal::{Journal, JournalEntry};
 pub use memory::MemoryConnector;
+pub use ottla_protocol::{ApiKey, ErrorCode};

@@ -31,6 +31,18 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// Evenly from 0 to below `end`; 0 if that is 0.
+    pub(crate) fn below(&self, end: u64) -> u64 {
+        // The high half of the product is as even as the draw.
+        ((u128::from(self.next()) * u128::from(end)) >> 64) as u64
+    }
+
+    /// True with this probability.
+    pub(crate) fn chance(&self, probability: f64) -> bool {
+        // 53 bits, as many as the fraction of a double has.
+        ((self.next() >> 11) as f64) < probability * (1_u64 << 53) as f64
+    }
+
     /// A version 4 UUID that does not begin with a dash in Kafka's notation, since that confuses command lines.
     pub(crate) fn uuid(&self) -> Uuid {
         loop {

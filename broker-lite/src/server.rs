@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
-use crate::dispatch::{self, Answer, Connection};
+use crate::dispatch::{self, Answer, Connection, Outcome};
 use crate::node::{Command, Node};
 
 /// How much is read at once while nothing is known of the next frame.
@@ -136,10 +136,16 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
                 let Some(answer) = answer(cluster, connection, request, reader, &mut received, &mut at_end).await? else {
                     continue;
                 };
-                match answer {
+                match answer.answer {
                     Answer::Send(response) => write_all(writer, response).await?,
                     Answer::Silence => {}
+                    Answer::SendAndClose(response) => return Ok(write_all(writer, response).await?),
+                    Answer::SilenceForGood => return Ok(drain(reader).await?),
+                    Answer::HangUp => return Ok(()),
                     Answer::Close(reason) => return Err(End::Refused(reason)),
+                }
+                if !answer.mute.is_zero() {
+                    tokio::time::sleep(answer.mute).await;
                 }
             }
             None if at_end => return Ok(()),
@@ -156,7 +162,7 @@ async fn answer<R: AsyncRead + Unpin>(
     reader: &mut R,
     received: &mut BytesMut,
     at_end: &mut bool,
-) -> Result<Option<Answer>, End> {
+) -> Result<Option<Outcome>, End> {
     let mut answer = std::pin::pin!(answer_if_reachable(cluster, connection, request));
     loop {
         tokio::select! {
@@ -173,7 +179,7 @@ async fn answer<R: AsyncRead + Unpin>(
 }
 
 /// What comes in or would go out while the broker is isolated waits, as it would in a network that has to send it again.
-async fn answer_if_reachable(cluster: &Cluster, connection: &Connection<'_>, request: Bytes) -> Answer {
+async fn answer_if_reachable(cluster: &Cluster, connection: &Connection<'_>, request: Bytes) -> Outcome {
     let node: &Node = connection.node;
     node.reachable().await;
     let answer = dispatch::dispatch(cluster, connection, request).await;
@@ -190,6 +196,15 @@ async fn read_some<R: AsyncRead + Unpin>(reader: &mut R, received: &mut BytesMut
         received.reserve(missing.min(received.len()).max(READ_SIZE));
     }
     reader.read_buf(received).await
+}
+
+/// Throws away what comes until the client hangs up.
+async fn drain<R: AsyncRead + Unpin>(reader: &mut R) -> io::Result<()> {
+    let mut ignored = BytesMut::new();
+    while read_some(reader, &mut ignored).await? > 0 {
+        ignored.clear();
+    }
+    Ok(())
 }
 
 async fn write_all<W: AsyncWrite + Unpin>(writer: &mut W, mut parts: Vec<Bytes>) -> io::Result<()> {

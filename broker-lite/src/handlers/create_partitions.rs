@@ -35,9 +35,15 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: CreatePartitionsRequ
 }
 
 fn create(context: &RequestContext<'_>, topic: &CreatePartitionsTopic, validate_only: bool) -> Result<(), Refusal> {
+    let failed = |applied: bool| {
+        let error = context.verdict.topic_error(&topic.name, applied);
+        error.map_or(Ok(()), |error| Err(Refusal::new(error, error.message())))
+    };
+    failed(false)?;
     let manual = |assignments: &Vec<_>| assignments.iter().map(brokers).collect();
     let assignments = topic.assignments.as_ref().map(manual);
-    context.cluster.create_partitions(&topic.name, topic.count, assignments, validate_only)
+    context.cluster.create_partitions(&topic.name, topic.count, assignments, validate_only)?;
+    failed(true)
 }
 
 fn brokers(assignment: &ottla_protocol::messages::create_partitions::CreatePartitionsAssignment) -> Vec<i32> {

@@ -22,7 +22,7 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: CreateTopicsRequest)
         let result = match times.get(topic.name.as_str()) {
             // All of them are refused, with one result.
             Some(0) => continue,
-            Some(1) => create(context, topic, request.validate_only),
+            Some(1) => create_or_fail(context, topic, request.validate_only),
             _ => Err(Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name.")),
         };
         times.insert(topic.name.as_str(), 0);
@@ -37,6 +37,20 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: CreateTopicsRequest)
         }));
     }
     CreateTopicsResponse { topics, ..Default::default() }
+}
+
+fn create_or_fail(
+    context: &RequestContext<'_>,
+    topic: &CreatableTopic,
+    validate_only: bool,
+) -> Result<CreatableTopicResult, Refusal> {
+    let failed = |applied: bool| {
+        let error = context.verdict.topic_error(&topic.name, applied);
+        error.map_or(Ok(()), |error| Err(Refusal::new(error, error.message())))
+    };
+    failed(false)?;
+    let created = create(context, topic, validate_only)?;
+    failed(true).map(|()| created)
 }
 
 fn create(context: &RequestContext<'_>, topic: &CreatableTopic, validate_only: bool) -> Result<CreatableTopicResult, Refusal> {

@@ -33,6 +33,10 @@ pub(crate) fn handle(context: &RequestContext<'_>, request: DeleteRecordsRequest
 
 /// Answers the new start of the log.
 fn delete(context: &RequestContext<'_>, topic: &str, partition: i32, offset: i64) -> Result<i64, ErrorCode> {
+    if let Some(error) = context.verdict.partition_error(topic, partition, false) {
+        return Err(error);
+    }
+    let index = partition;
     let topic = context.cluster.topic(topic)?;
     let partition = topic.partition(partition).ok_or(ErrorCode::UnknownTopicOrPartition)?;
     if !topic.config.delete {
@@ -46,5 +50,8 @@ fn delete(context: &RequestContext<'_>, topic: &str, partition: i32, offset: i64
         return Err(ErrorCode::OffsetOutOfRange);
     }
     partition.log.delete_records_before(offset);
-    Ok(partition.log.log_start_offset())
+    match context.verdict.partition_error(&topic.name, index, true) {
+        Some(error) => Err(error),
+        None => Ok(partition.log.log_start_offset()),
+    }
 }

@@ -38,7 +38,13 @@ fn delete(context: &RequestContext<'_>, wanted: DeleteTopicState) -> DeletableTo
     };
     match found {
         Ok(topic) => {
+            if let Some(error) = context.verdict.topic_error(&topic.name, false) {
+                return refuse(error, error.message());
+            }
             context.cluster.delete_topic(&topic);
+            if let Some(error) = context.verdict.topic_error(&topic.name, true) {
+                return refuse(error, error.message());
+            }
             DeletableTopicResult { name: Some(topic.name.clone()), topic_id: topic.id, ..Default::default() }
         }
         Err(error) => refuse(error, error.message()),

@@ -23,6 +23,11 @@ const LEADER_HINT_FROM: i16 = 16;
 /// From this version on followers answer too (KIP-392).
 const FOLLOWERS_FROM: i16 = 11;
 const READ_COMMITTED: i8 = 1;
+/// Where a batch header has its CRC.
+const CRC_AT: usize = 17;
+/// Errors that a response has one place for.
+const WHOLE_RESPONSE: [ErrorCode; 3] =
+    [ErrorCode::FetchSessionIdNotFound, ErrorCode::InvalidFetchSessionEpoch, ErrorCode::FetchSessionTopicIdError];
 
 pub(crate) async fn handle(context: &RequestContext<'_>, request: FetchRequest) -> FetchResponse {
     let uses_topic_ids = context.api_version >= TOPIC_IDS_FROM;
@@ -32,8 +37,12 @@ pub(crate) async fn handle(context: &RequestContext<'_>, request: FetchRequest) 
         Ok(begun) => begun,
         Err(error) => return FetchResponse { error_code: error.code(), ..Default::default() },
     };
+    if let Some(error) = context.verdict.error_of(&WHOLE_RESPONSE) {
+        return FetchResponse { error_code: error.code(), ..Default::default() };
+    }
     let mut answers = read_or_wait(context, &request, targets).await;
     let random = &context.node.session_random;
+    spoil(context, &mut answers);
     let session_id = context.node.fetch_sessions().finish(session, uses_topic_ids, &mut answers, random, now_ms);
     respond(context, session_id, answers)
 }
@@ -113,6 +122,28 @@ fn read_all(context: &RequestContext<'_>, request: &FetchRequest, targets: Vec<F
     pass
 }
 
+/// Gives the batches a wrong CRC that a fault says it of.
+fn spoil(context: &RequestContext<'_>, answers: &mut [(FetchTarget, PartitionData)]) {
+    for (target, data) in answers {
+        let Some(records) = data.records.as_ref().filter(|records| !records.is_empty()) else { continue };
+        let by_id = || context.cluster.topic_by_id(&target.topic_id).map(|topic| topic.name.clone()).unwrap_or_default();
+        let name = if target.topic.is_empty() { by_id() } else { target.topic.clone() };
+        if context.spoils_crc(&name, target.partition) {
+            data.records = Some(with_wrong_crc(records));
+        }
+    }
+}
+
+/// The first of the ranges is a batch.
+fn with_wrong_crc(records: &Records) -> Records {
+    let mut parts = records.parts().iter();
+    let mut first = parts.next().map(|batch| batch.to_vec()).unwrap_or_default();
+    if let Some(byte) = first.get_mut(CRC_AT) {
+        *byte ^= 0xff;
+    }
+    std::iter::once(first.into()).chain(parts.cloned()).collect()
+}
+
 /// How much may be read.
 #[derive(Clone, Copy)]
 struct Room {
@@ -138,6 +169,9 @@ fn read(
     let by_id = context.api_version >= TOPIC_IDS_FROM;
     let found = if by_id { context.cluster.topic_by_id(&target.topic_id) } else { context.cluster.topic(&target.topic) };
     let topic = found?;
+    if let Some(error) = context.verdict.read_error(&topic.name, target.partition) {
+        return Err(error);
+    }
     let partition = topic.partition(target.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
     let (visible_end, end) = match check_role(context, &partition, target.current_leader_epoch) {
         Ok(ends) => ends,

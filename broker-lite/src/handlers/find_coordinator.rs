@@ -7,18 +7,19 @@ use super::NO_COORDINATOR;
 use crate::dispatch::RequestContext;
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
-    let error_code = ErrorCode::CoordinatorNotAvailable.code();
-    let error_message = Some(Text::from_static(NO_COORDINATOR));
-    if context.api_version < 4 {
-        return FindCoordinatorResponse { error_code, error_message, node_id: -1, port: -1, ..Default::default() };
+    let coordinators = request.coordinator_keys.into_iter().map(|key| find(context, key)).collect();
+    if context.api_version >= 4 {
+        return FindCoordinatorResponse { coordinators, ..Default::default() };
     }
-    let none = |key: Text| Coordinator {
-        key,
-        node_id: -1,
-        port: -1,
-        error_code,
-        error_message: error_message.clone(),
-        ..Default::default()
+    let Coordinator { error_code, error_message, node_id, port, .. } = find(context, request.key);
+    FindCoordinatorResponse { error_code, error_message, node_id, port, ..Default::default() }
+}
+
+fn find(context: &RequestContext<'_>, key: Text) -> Coordinator {
+    let (error, message) = match context.verdict.coordinator_error(&key) {
+        Some(error) => (error, error.message()),
+        None => (ErrorCode::CoordinatorNotAvailable, NO_COORDINATOR),
     };
-    FindCoordinatorResponse { coordinators: request.coordinator_keys.into_iter().map(none).collect(), ..Default::default() }
+    let error_message = Some(Text::from_static(message));
+    Coordinator { key, node_id: -1, port: -1, error_code: error.code(), error_message, ..Default::default() }
 }

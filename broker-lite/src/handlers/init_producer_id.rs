@@ -7,6 +7,9 @@ use crate::dispatch::RequestContext;
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: InitProducerIdRequest) -> InitProducerIdResponse {
     let refuse = |error: ErrorCode| InitProducerIdResponse { error_code: error.code(), producer_epoch: -1, ..Default::default() };
+    if let Some(error) = context.verdict.error() {
+        return refuse(error);
+    }
     if (request.producer_id < 0) != (request.producer_epoch < 0) {
         return refuse(ErrorCode::InvalidRequest);
     }

@@ -7,7 +7,7 @@ use crate::dispatch::RequestContext;
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: JoinGroupRequest) -> JoinGroupResponse {
     JoinGroupResponse {
-        error_code: ErrorCode::CoordinatorNotAvailable.code(),
+        error_code: context.verdict.error().unwrap_or(ErrorCode::CoordinatorNotAvailable).code(),
         protocol_name: (context.api_version < 7).then(Text::default),
         member_id: request.member_id,
         ..Default::default()

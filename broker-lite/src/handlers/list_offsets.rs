@@ -60,6 +60,9 @@ fn find(context: &RequestContext<'_>, topic: &str, wanted: &ListOffsetsPartition
     if context.api_version < first_version {
         return Err(ErrorCode::UnsupportedVersion);
     }
+    if let Some(error) = context.verdict.read_error(topic, wanted.partition_index) {
+        return Err(error);
+    }
     let topic = context.cluster.topic(topic)?;
     let partition = topic.partition(wanted.partition_index).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
     partition.check_leader(context.node.id, wanted.current_leader_epoch)?;

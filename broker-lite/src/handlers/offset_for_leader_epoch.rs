@@ -26,6 +26,9 @@ fn answer(context: &RequestContext<'_>, topic: &str, wanted: &OffsetForLeaderPar
 }
 
 fn end_offset(context: &RequestContext<'_>, topic: &str, wanted: &OffsetForLeaderPartition) -> Result<(i32, i64), ErrorCode> {
+    if let Some(error) = context.verdict.read_error(topic, wanted.partition) {
+        return Err(error);
+    }
     let topic = context.cluster.topic(topic)?;
     let partition = topic.partition(wanted.partition).ok_or(ErrorCode::UnknownTopicOrPartition)?.lock();
     partition.check_leader(context.node.id, wanted.current_leader_epoch)?;

@@ -98,6 +98,9 @@ fn append(
     if batch.is_transactional() {
         return Err(Refusal::new(ErrorCode::InvalidTxnState, super::NO_COORDINATOR));
     }
+    if let Some(code) = context.verdict.partition_error(&topic.name, data.index, false) {
+        return Err(refuse(code));
+    }
     let mut partition = partition.lock();
     let replication = Replication { all_in_sync: acks == -1, held: context.cluster.replication_held() };
     let appended = partition.append(context.node.id, batch, &topic.config, replication, now_ms).map_err(|mut refusal| {
@@ -106,6 +109,9 @@ fn append(
         }
         refusal
     })?;
+    if let Some(code) = context.verdict.partition_error(&topic.name, data.index, true) {
+        return Err(refuse(code));
+    }
     Ok(PartitionProduceResponse {
         index: data.index,
         base_offset: appended.base_offset,
