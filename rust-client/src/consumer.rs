@@ -136,6 +136,10 @@ impl Shared {
 /// Records come a batch at a time ([`Consumer::next`]) as they lie in the log. A batch counts as consumed, and its partition's
 /// position moves behind it, when the next one is asked for; or record by record with [`FetchedBatch::into_cursor`]. What goes
 /// wrong with a partition comes as an error of one call, after which the consumer goes on with the others.
+///
+/// Records that can't be read (a wrong checksum, a batch that inflates beyond `inflate.max.bytes`) come as such an error with topic,
+/// partition and [`Error::offset`]; the position stays there, and each further call tries again. To skip them,
+/// [`Consumer::seek`] to the error's [`Error::next_offset`].
 pub struct Consumer {
     shared: Arc<Shared>,
     client: Arc<ClientInner>,

@@ -68,6 +68,8 @@ struct BrokerState {
     fetch: Option<u64>,
     session: FetchSession,
     not_before: Instant,
+    /// The broker asked for a pause until then (KIP-219).
+    throttled_until: Instant,
     attempts: u32,
     failing_since: Option<Instant>,
     reported: Option<Instant>,
@@ -279,6 +281,11 @@ impl Fetcher {
                 partition.validated_epoch = info.leader_epoch;
             }
         }
+        if partition.state == FetchState::AwaitValidation && partition.fetch_epoch < 0 {
+            // Stepped back meanwhile to where no epoch is known: there is nothing to compare.
+            partition.state = FetchState::Fetching;
+            partition.validated_epoch = info.leader_epoch;
+        }
         let asked = Asked {
             key: key.clone(),
             topic_id: topic.id,
@@ -289,6 +296,11 @@ impl Fetcher {
         };
         let broker =
             if partition.state == FetchState::Fetching { read_replica(now, partition, cluster, info) } else { info.leader };
+        let throttled_until = self.brokers.get(&broker).map_or(Instant::default(), |broker| broker.throttled_until);
+        if now < throttled_until {
+            *deadline = (*deadline).min(throttled_until);
+            return;
+        }
         let plan = plans.entry(broker).or_default();
         match partition.state {
             FetchState::AwaitReset { timestamp } => {

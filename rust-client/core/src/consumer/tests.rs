@@ -1,5 +1,6 @@
 //! The fetcher on virtual time, against a scripted broker.
 
+mod random_walk;
 mod replicas;
 
 use std::collections::BTreeMap;

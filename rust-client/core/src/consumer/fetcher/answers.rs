@@ -162,18 +162,11 @@ impl Fetcher {
         if self.decoding >= MAX_DECODING {
             return None;
         }
-        let mut next = None;
-        // What waits here is counted as well, so that alone must not stop it.
-        let mut waiting = 0_usize;
-        for (place, fetch) in self.completed.iter().enumerate() {
-            waiting += fetch.batches.iter().map(|batch| batch.bytes.len()).sum::<usize>();
-            let busy = subscription.partitions.get(&fetch.key).is_some_and(|partition| partition.decoding);
-            if next.is_none() && !busy {
-                next = Some(place);
-            }
-        }
-        let next = next?;
+        let busy = |fetch: &CompletedFetch| subscription.partitions.get(&fetch.key).is_some_and(|partition| partition.decoding);
+        let next = self.completed.iter().position(|fetch| !busy(fetch))?;
         let quota = &self.decode_settings.quota;
+        // What waits here is counted as well, so that alone must not stop it.
+        let waiting: usize = self.completed.iter().map(|fetch| fetch.held.bytes()).sum();
         let full =
             quota.room() == 0 && (self.decoding > 0 || quota.held().saturating_sub(waiting) >= self.settings.queued_max_bytes);
         if full && !(self.starving && self.ready.is_empty() && self.decoding == 0) {
@@ -386,7 +379,7 @@ impl Fetcher {
         // No broker asks for longer than a quota window; a number without bounds must not end the consumer.
         let until = now + time.min(MAX_THROTTLE);
         let broker = self.brokers.entry(broker).or_default();
-        broker.not_before = broker.not_before.max(until);
+        broker.throttled_until = broker.throttled_until.max(until);
     }
 
     pub(super) fn on_broker_success(&mut self, broker: i32) {
@@ -404,7 +397,7 @@ impl Fetcher {
         };
         let broker = self.brokers.entry(id).or_default();
         broker.attempts = broker.attempts.saturating_add(1);
-        broker.not_before = broker.not_before.max(now + wait);
+        broker.not_before = now + wait;
         let since = *broker.failing_since.get_or_insert(now);
         // Told after a while, and again each such while, so that an application that waits is not left in silence.
         let from = broker.reported.unwrap_or(since);
