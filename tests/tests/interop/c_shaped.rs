@@ -1,12 +1,16 @@
-//! What a C face asks of the core, held against the public Rust API: an opaque for each record, reports served when polled, quota
-//! held until then, a batch held while seeking, everything dropped with work under way.
+//! What a C face asks of the core, held against the public Rust API: an opaque for each record, reports of what was written and of
+//! what failed, served when polled by whichever thread polls, quota held until then, queues forwarded into one another, a batch held
+//! while seeking, everything dropped with work under way.
 
+use std::pin::pin;
 use std::sync::mpsc;
+use std::time::Instant;
 
-use ottla::{Client, DeliveryReport, ErrorKind, Producer, Record, StartAt};
+use ottla::{Client, DeliveryReport, ErrorKind, NewTopic, Producer, Record, StartAt};
+use ottla_protocol::compression::Compression;
 use ottla_tests::kafka::unique_name;
 
-use crate::helper::{PATIENCE, client, on_both, topic};
+use crate::helper::{PATIENCE, block_on, client, described, in_time, on_both, topic};
 
 /// A producer as `rd_kafka_t` is one: it takes records at once, and reports are served by whichever thread polls.
 struct Handle {
@@ -146,6 +150,143 @@ fn everything_dropped_with_work_under_way_completes_every_handle() {
             if let Err(error) = delivery.wait() {
                 assert_eq!(error.kind(), ErrorKind::Closed, "{error}");
             }
+        }
+    });
+}
+
+#[test]
+fn reports_of_failed_records_have_their_keys_values_and_opaques_too() {
+    on_both(|servers| {
+        let properties = [
+            ("compression.type", "gzip"),
+            ("delivery.timeout.ms", "1500"),
+            ("request.timeout.ms", "1000"),
+            ("allow.auto.create.topics", "false"),
+        ];
+        let handle = Handle::new(servers, &properties);
+        let small = unique_name("small");
+        let new = NewTopic::new(&small).partitions(1).config("max.message.bytes", "500");
+        handle.client.admin().create_topic_blocking(new).unwrap();
+        block_on(pin!(described(&handle.client, &small)));
+        // Too large for the topic even when compressed.
+        let noise: Vec<u8> = (0..2000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        drop(handle.producer.try_send(&Record::to(&small).key("k").value(&noise).opaque(1)).unwrap());
+        let report = handle.next_report();
+        let error = report.result().unwrap().record(0).unwrap_err();
+        assert_eq!((error.name(), error.possibly_written()), ("MESSAGE_TOO_LARGE", false), "{error}");
+        assert_eq!(serve(&report), [Served { opaque: 1, offset: -1, key: b"k".to_vec(), value: noise }]);
+        drop(report);
+        handle.producer.flush_blocking();
+        assert_eq!(handle.producer.buffered_bytes(), 0);
+    });
+}
+
+#[test]
+fn reports_of_large_batches_come_whole_with_every_codec() {
+    on_both(|servers| {
+        for codec in Compression::ALL {
+            // Compressed beside the IO thread, since they are large.
+            let handle = Handle::new(servers, &[("compression.type", codec.name()), ("batch.size", "200000")]);
+            let topic = topic(&handle.client, 1);
+            let value = |i: u64| format!("value {i} ").repeat(500);
+            for i in 0..200_u64 {
+                drop(handle.producer.try_send(&Record::to(&topic).value(&value(i)).opaque(i)).unwrap());
+            }
+            let mut served = Vec::new();
+            while served.len() < 200 {
+                served.extend(serve(&handle.next_report()));
+            }
+            for (served, i) in served.iter().zip(0..) {
+                assert_eq!((served.opaque, served.offset), (i, i64::try_from(i).unwrap()), "{}", codec.name());
+                assert_eq!(served.value, value(i).into_bytes(), "{}", codec.name());
+            }
+        }
+    });
+}
+
+#[test]
+fn queues_forwarded_into_one_are_served_by_whichever_thread_polls() {
+    on_both(|servers| {
+        let main = Handle::new(servers, &[("linger.ms", "0")]);
+        let topic = topic(&main.client, 4);
+        let others: Vec<Producer> = (0..3).map(|_| main.client.producer_builder().reports(true).build().unwrap()).collect();
+        for other in &others {
+            assert!(other.reports().forward_to(Some(main.producer.reports().clone())));
+        }
+        assert!(!main.producer.reports().forward_to(Some(others[0].reports().clone())), "not in a circle");
+        let producers: Vec<&Producer> = others.iter().chain([&main.producer]).collect();
+        let (serving, served) = mpsc::channel();
+        std::thread::scope(|scope| {
+            for (producer, first) in producers.iter().zip([0, 1000, 2000, 3000]) {
+                let topic = &topic;
+                scope.spawn(move || {
+                    for i in first..first + 500 {
+                        drop(producer.try_send(&Record::to(topic).key(&format!("{i}")).value("v").opaque(i)).unwrap());
+                    }
+                });
+            }
+            for _ in 0..2 {
+                let (serving, queue) = (serving.clone(), main.producer.reports().clone());
+                let done = || producers.iter().all(|producer| producer.metrics().records_written == 500);
+                scope.spawn(move || {
+                    let end = Instant::now() + PATIENCE;
+                    loop {
+                        // Written first, then reported: what is empty after all were written stays empty.
+                        let all_written = done();
+                        match queue.try_pop() {
+                            Some(report) => serve(&report).into_iter().for_each(|served| serving.send(served.opaque).unwrap()),
+                            None if all_written && Instant::now() < end && queue.is_empty() => break,
+                            None => assert!(Instant::now() < end, "all reports in time"),
+                        }
+                        std::thread::yield_now();
+                    }
+                });
+            }
+        });
+        drop(serving);
+        let mut opaques: Vec<u64> = served.iter().collect();
+        // What a server thread missed between its last look and the last report.
+        while opaques.len() < 2000 {
+            opaques.extend(serve(&main.next_report()).into_iter().map(|served| served.opaque));
+        }
+        opaques.sort_unstable();
+        let expected: Vec<u64> = [0, 1000, 2000, 3000].iter().flat_map(|first| *first..*first + 500).collect();
+        assert_eq!(opaques, expected, "each record's report once");
+        assert!(producers.iter().all(|producer| producer.buffered_bytes() == 0));
+    });
+}
+
+#[test]
+fn a_client_destroyed_from_any_state_leaves_what_is_held_readable() {
+    on_both(|servers| {
+        for state in 0..4 {
+            let handle = Handle::new(servers, &[("linger.ms", "0"), ("compression.type", "lz4")]);
+            let topic = topic(&handle.client, 1);
+            let consumer = handle.client.consumer().unwrap();
+            consumer.assign([(&topic, 0, StartAt::Beginning)]);
+            for i in 0..10 {
+                drop(handle.producer.try_send(&Record::to(&topic).key("k").value(&format!("{i}")).opaque(i)).unwrap());
+            }
+            // Nothing served, one report in hand, all in hand, a batch of the consumer in hand.
+            let wanted = match state {
+                0 => 0,
+                1 => 1,
+                _ => 10,
+            };
+            let mut held: Vec<DeliveryReport> = Vec::new();
+            while held.iter().map(DeliveryReport::len).sum::<usize>() < wanted {
+                held.push(handle.next_report());
+            }
+            let batch = (state == 3).then(|| consumer.next_blocking(PATIENCE).unwrap().expect("a batch in time"));
+            let producer = handle.producer.clone();
+            drop((handle, consumer));
+            drop(producer);
+            for (served, i) in held.iter().flat_map(serve).zip(0..) {
+                assert_eq!((served.opaque, served.value), (i, format!("{i}").into_bytes()));
+            }
+            let first = batch.as_ref().map(|batch| batch.records().next().unwrap().value.unwrap().to_vec());
+            assert_eq!(first, (state == 3).then(|| b"0".to_vec()));
+            in_time(move || drop((held, batch)));
         }
     });
 }
