@@ -336,6 +336,7 @@ fn compressed_values(base_offset: i64, count: usize) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a seed to replay comes from outside")]
 fn whatever_happens_each_record_comes_once_and_in_order() {
     let seeds = match std::env::var("OTTLA_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
