@@ -139,6 +139,8 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        // Nobody else may come in.
+        self.cluster.nodes.iter().for_each(|node| node.set_running(false));
         self.stop.send_replace(true);
         if let Some(ended) = &self.ended {
             // Both an end and a timeout are fine: the bound counts.
@@ -165,6 +167,7 @@ pub struct BrokerBuilder {
     config: BrokerConfig,
     clock: Option<Clock>,
     seed: Option<u64>,
+    journal: usize,
     runtime: Option<Handle>,
 }
 
@@ -180,6 +183,7 @@ impl Default for BrokerBuilder {
             config: BrokerConfig::default(),
             clock: None,
             seed: None,
+            journal: 0,
             runtime: None,
         }
     }
@@ -225,6 +229,13 @@ impl BrokerBuilder {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Keeps so many of the last requests in the [journal](Broker::journal), from the first one on. By default it is off.
+    #[must_use]
+    pub fn journal(mut self, capacity: usize) -> Self {
+        self.journal = capacity;
         self
     }
 
@@ -308,6 +319,7 @@ impl BrokerBuilder {
             _ => Clock::system(),
         });
         let cluster = Arc::new(Cluster::new(self.config, clock, seed, nodes));
+        cluster.journal.keep(self.journal);
         for (name, partitions) in &self.topics {
             create_topic(&cluster, name, partitions.unwrap_or_else(|| cluster.default_partitions()))?;
         }

@@ -11,6 +11,8 @@ mod listeners;
 #[path = "api/peer.rs"]
 #[allow(dead_code, reason = "shared with other tests")]
 mod peer;
+#[path = "cluster/random.rs"]
+mod random;
 #[path = "cluster/replicas.rs"]
 mod replicas;
 #[path = "cluster/setup.rs"]

@@ -65,3 +65,30 @@ fn metadata_and_offsets_by_time() {
     let read = kcat(&broker, &["-C", "-t", "t", "-p", "0", "-o", "1", "-e", "-q", "-f", "%o %T %s\n"], "");
     assert_eq!(read, "1 1700000000000 b\n2 1700000001000 c\n");
 }
+
+#[test]
+fn a_cluster_of_which_brokers_stop() {
+    let builder = Broker::builder().brokers(3).config("default.replication.factor", "3").unwrap();
+    let broker = builder.config("min.insync.replicas", "2").unwrap().topic("t", 3).start().unwrap();
+    let listed = kcat(&broker, &["-L"], "");
+    assert!(listed.contains("3 brokers:") && listed.contains("replicas: 2,3,1, isrs: 2,3,1"), "{listed}");
+    let lines = |from: usize| -> String { (from..from + 300).map(|i| format!("key{i}:value {i}\n")).collect() };
+    let produce = ["-P", "-t", "t", "-K:", "-X", "acks=all", "-X", "enable.idempotence=true"];
+    kcat(&broker, &produce, &lines(0));
+    for (node, from) in [(1, 300), (2, 600)] {
+        broker.stop_broker(node).unwrap();
+        kcat(&broker, &produce, &lines(from));
+        broker.restart_broker(node).unwrap();
+    }
+    for partition in 0..3 {
+        broker.move_leader("t", partition, 3).unwrap();
+        assert_eq!(broker.partition_status("t", partition).unwrap().isr.len(), 3);
+    }
+    let read = kcat(&broker, &["-C", "-t", "t", "-e", "-q", "-f", "%k:%s\n"], "");
+    let mut read: Vec<&str> = read.lines().collect();
+    read.sort_unstable();
+    let expected = lines(0) + &lines(300) + &lines(600);
+    let mut expected: Vec<&str> = expected.lines().collect();
+    expected.sort_unstable();
+    assert_eq!(read, expected);
+}

@@ -45,9 +45,8 @@ async fn it_is_off_until_asked_for_and_keeps_the_last_ones() {
 
 #[tokio::test(start_paused = true)]
 async fn a_test_waits_for_a_request() {
-    let broker = three().start().unwrap();
+    let broker = three().journal(10).start().unwrap();
     let journal = broker.journal();
-    journal.keep(10);
     let is_fetch = |entry: &ottla_broker::JournalEntry| entry.api == ApiKey::Fetch;
     let begun = tokio::time::Instant::now();
     assert!(journal.wait_for(Duration::from_secs(9), is_fetch).await.is_none());
