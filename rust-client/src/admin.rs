@@ -13,7 +13,6 @@ use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, 
 use ottla_protocol::{ErrorCode, Request, Text, Uuid};
 
 use crate::client::ClientInner;
-use crate::network::Purpose;
 use crate::runtime::block_on;
 
 /// A topic to make.
@@ -112,29 +111,45 @@ impl Admin {
         i32::try_from(self.limit().as_millis()).unwrap_or(i32::MAX)
     }
 
-    async fn ask<R: Request + Send + Sync + 'static>(&self, request: R, to_controller: bool) -> Result<R::Response, Error>
+    /// Asks until there is an answer, `default.api.timeout.ms` at the longest. `change`: it goes to the controller, and not to two
+    /// brokers at once.
+    async fn ask<R: Request + Clone + Send + Sync + 'static>(&self, request: R, change: bool) -> Result<R::Response, Error>
     where
         R::Response: Send + 'static,
     {
         let (client, limit) = (self.client.clone(), self.limit());
         self.client
             .run(async move {
+                let (mut last, mut attempts) = (None, 0);
                 let asked = async {
-                    let controller = client.cluster().controller;
-                    if to_controller && client.cluster().brokers.contains_key(&controller) {
-                        match client.call(controller, Purpose::Common, &request, limit).await {
-                            Err(error) if error.is_retriable() => {}
+                    loop {
+                        let answered = if change {
+                            // Half of it, so that one silent broker does not use up the time of the others.
+                            client.call_controller(&request, limit / 2).await
+                        } else {
+                            client.call_first(request.clone(), limit).await
+                        };
+                        match answered {
+                            Err(error) if error.is_retriable() => last = Some(error),
                             answered => return answered,
                         }
+                        client.refresh();
+                        client.back_off(attempts).await;
+                        attempts += 1;
                     }
-                    // A broker passes on to the controller what is the controller's (KIP-590).
-                    client.call_any(&request, limit).await
                 };
-                let late = |_| {
-                    let what = format!("no answer to {} within default.api.timeout.ms ({} ms)", R::KEY.name(), limit.as_millis());
-                    Err(Error::new(ErrorKind::Timeout, what).retriable())
-                };
-                tokio::time::timeout(limit, asked).await.unwrap_or_else(late)
+                match tokio::time::timeout(limit, asked).await {
+                    Ok(answered) => answered,
+                    Err(_) => {
+                        let limit = limit.as_millis();
+                        let what = format!("no answer to {} within default.api.timeout.ms ({limit} ms)", R::KEY.name());
+                        let error = Error::new(ErrorKind::Timeout, what).retriable();
+                        Err(match last {
+                            Some(cause) => error.with_source(cause),
+                            None => error,
+                        })
+                    }
+                }
             })
             .await
     }

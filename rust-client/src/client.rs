@@ -1,13 +1,14 @@
 //! A client: configuration, connections and metadata, shared by the producers, consumers and admins made from it.
 
 use std::future::Future;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ottla_core::config::{AddressFamily, ClientConfig, Config};
 use ottla_core::error::{Error, ErrorKind};
-use ottla_core::metadata::{BrokerInfo, Cluster, LeaderHint, MetadataSettings, MetadataUpdater};
+use ottla_core::metadata::{BrokerInfo, Cluster, LeaderHint, MetadataSettings, MetadataUpdater, backoff};
 use ottla_core::offload::Offload;
 use ottla_core::random::Rng;
 use ottla_core::time::Clock;
@@ -68,6 +69,7 @@ pub struct ClientBuilder {
     connector: Option<Arc<dyn Connector>>,
     offload: Option<Arc<dyn Offload>>,
     seed: Option<u64>,
+    wall_millis: Option<i64>,
 }
 
 impl ClientBuilder {
@@ -115,6 +117,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Begins the client's wall clock at this time, in ms since the epoch, from where it goes on with the runtime's clock: under a
+    /// paused clock records are then stamped with virtual time.
+    #[must_use]
+    pub fn wall_clock(mut self, millis: i64) -> Self {
+        self.wall_millis = Some(millis);
+        self
+    }
+
     /// Makes the client. Nothing is connected yet.
     ///
     /// # Errors
@@ -125,7 +135,7 @@ impl ClientBuilder {
             Some(handle) => handle,
             None => shared()?,
         };
-        let clock = Arc::new(RuntimeClock::new(&handle));
+        let clock = Arc::new(RuntimeClock::new(&handle, self.wall_millis));
         let mut rng = Rng::from_seed(self.seed.unwrap_or_else(seed));
         let family = match settings.address_family {
             AddressFamily::V4 => crate::network::AddressFamily::V4,
@@ -134,7 +144,8 @@ impl ClientBuilder {
         };
         let setup_timeout = settings.socket_connection_setup_timeout;
         let connector = self.connector.unwrap_or_else(|| {
-            Arc::new(TcpConnector { family, nodelay: settings.tcp_nodelay, address_timeout: setup_timeout / 2 })
+            let attempts = AtomicUsize::new(0);
+            Arc::new(TcpConnector { family, nodelay: settings.tcp_nodelay, timeout: setup_timeout, attempts })
         });
         let client_id = Some(Text::from(settings.client_id.as_str()));
         let counters = Arc::new(ClientCounters::default());
@@ -143,6 +154,7 @@ impl ClientBuilder {
                 client_id: client_id.clone(),
                 setup_timeout,
                 receive_max_bytes: settings.receive_message_max_bytes,
+                max_idle: settings.connections_max_idle,
                 counters: counters.clone(),
             },
             reconnect_backoff: settings.reconnect_backoff,
@@ -385,14 +397,19 @@ impl ClientInner {
             .collect()
     }
 
-    /// Brokers to ask something that any can answer: known ones from a random one on, then the bootstrap servers.
+    /// Brokers to ask something that any can answer: known ones from a random one on, those that are connected first, then the
+    /// bootstrap servers (KIP-899), unless `metadata.recovery.strategy` is `none`.
     fn candidates(&self) -> Vec<BrokerInfo> {
         let mut known: Vec<BrokerInfo> = self.cluster().brokers.values().cloned().collect();
-        if !known.is_empty() {
-            let first = lock(&self.rng).below(known.len() as u64);
-            known.rotate_left(usize::try_from(first).unwrap_or(0));
+        if known.is_empty() {
+            return self.bootstrap();
         }
-        known.extend(self.bootstrap());
+        let first = lock(&self.rng).below(known.len() as u64);
+        known.rotate_left(usize::try_from(first).unwrap_or(0));
+        known.sort_by_key(|broker| !self.connections.is_ready(broker.id, Purpose::Common));
+        if self.settings.rebootstrap {
+            known.extend(self.bootstrap());
+        }
         known
     }
 
@@ -427,17 +444,84 @@ impl ClientInner {
     {
         let mut last = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
         for broker in self.candidates() {
-            let asked = async {
-                let connection = self.connections.get(&broker, Purpose::Common).await?;
-                connection.call(request, None, timeout, self.client_id.as_ref()).await
-            };
-            match asked.await {
-                Ok((response, _)) => return Ok(response),
+            match self.ask(&broker, request, timeout).await {
+                Ok(response) => return Ok(response),
                 Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    /// Asks the controller, or any other broker, which passes it on (KIP-590). Runs on the IO runtime.
+    pub(crate) async fn call_controller<R: Request>(&self, request: &R, timeout: Duration) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let cluster = self.cluster();
+        if let Some(broker) = cluster.brokers.get(&cluster.controller) {
+            match self.ask(broker, request, timeout).await {
+                Err(error) if error.is_retriable() => {}
+                answered => return answered,
+            }
+        }
+        self.call_any(request, timeout).await
+    }
+
+    /// Waits before attempt number `attempts` is repeated. Runs on the IO runtime.
+    pub(crate) async fn back_off(&self, attempts: u32) {
+        let settings = &self.settings;
+        let wait = backoff(attempts, settings.retry_backoff, settings.retry_backoff_max, &mut lock(&self.rng));
+        tokio::time::sleep(wait).await;
+    }
+
+    async fn ask<R: Request>(&self, broker: &BrokerInfo, request: &R, timeout: Duration) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let connection = self.connections.get(broker, Purpose::Common).await?;
+        Ok(connection.call(request, None, timeout, self.client_id.as_ref()).await?.0)
+    }
+
+    /// [`Self::call_any`] for what may be asked twice without harm: a broker that stays silent for `retry.backoff.max.ms` is not
+    /// waited for any longer than the others that are asked beside it.
+    pub(crate) async fn call_first<R>(self: &Arc<Self>, request: R, timeout: Duration) -> Result<R::Response, Error>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+        R::Response: Send + 'static,
+    {
+        let mut candidates = self.candidates().into_iter();
+        let mut asked = JoinSet::new();
+        let mut last = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
+        loop {
+            let next = candidates.next();
+            let more = next.is_some();
+            if let Some(broker) = next {
+                let (client, request) = (self.clone(), request.clone());
+                asked.spawn(async move { client.ask(&broker, &request, timeout).await });
+            }
+            loop {
+                let answer = tokio::select! {
+                    biased;
+                    answer = asked.join_next() => answer,
+                    () = tokio::time::sleep(self.settings.retry_backoff_max), if more => break,
+                };
+                match answer {
+                    None if more => break,
+                    None => return Err(last),
+                    Some(Ok(Ok(response))) => return Ok(response),
+                    Some(Ok(Err(error))) if error.kind() == ErrorKind::Closed => return Err(error),
+                    Some(Ok(Err(error))) => {
+                        last = error;
+                        if more {
+                            break;
+                        }
+                    }
+                    // The runtime ends.
+                    Some(Err(_)) => {}
+                }
+            }
+        }
     }
 }
 
@@ -449,7 +533,7 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
         let request = lock(&inner.updater).poll(now);
         if let Some(request) = request {
             let timeout = inner.settings.socket_timeout;
-            let answer: Result<MetadataResponse, Error> = inner.call_any::<MetadataRequest>(&request, timeout).await;
+            let answer: Result<MetadataResponse, Error> = inner.call_first::<MetadataRequest>(request, timeout).await;
             let now = inner.clock.now();
             inner.counters.on_metadata(answer.is_ok());
             match answer {
@@ -464,7 +548,10 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
                     inner.news.send_replace(News { version, error: None });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no metadata");
+                    // One line when it begins, not one for each attempt.
+                    if inner.news.borrow().error.is_none() {
+                        tracing::warn!(%error, "no metadata");
+                    }
                     lock(&inner.updater).on_failure(now);
                     inner.news.send_modify(|news| news.error = Some(error));
                 }

@@ -447,7 +447,8 @@ impl Drop for Flush<'_> {
 /// What comes back to the driver.
 enum Event {
     Connected(i32, Arc<Connection>),
-    Disconnected(i32),
+    /// `true`: it was not in use, and nothing is wrong.
+    Disconnected(i32, bool),
     Produced(u64, Result<Option<ProduceResponse>, Error>),
     ProducerId(Result<InitProducerIdResponse, Error>),
 }
@@ -499,10 +500,12 @@ impl Driver {
                 self.connections.insert(broker, connection);
                 self.sender.on_connected(broker);
             }
-            Event::Disconnected(broker) => {
+            Event::Disconnected(broker, was_idle) => {
                 self.connections.remove(&broker);
                 self.sender.on_disconnected(broker);
-                self.client.refresh();
+                if !was_idle {
+                    self.client.refresh();
+                }
             }
             Event::Produced(token, answer) => self.sender.on_produced(now, token, answer, &mut self.commands),
             Event::ProducerId(answer) => self.sender.on_producer_id(now, answer),
@@ -531,16 +534,17 @@ impl Driver {
                 Ok::<_, Error>(connection)
             };
             // A send fails only when the producer is gone, and then nobody wants to know.
+            let mut was_idle = false;
             if let Ok(connection) = connected.await {
                 drop(client);
                 let _ = events.send(Event::Connected(broker, connection.clone()));
                 tokio::select! {
                     biased;
-                    _ = connection.wait_closed() => {}
+                    closed = connection.wait_closed() => was_idle = closed.was_idle,
                     () = events.closed() => return,
                 }
             }
-            let _ = events.send(Event::Disconnected(broker));
+            let _ = events.send(Event::Disconnected(broker, was_idle));
         });
     }
 
@@ -564,7 +568,7 @@ impl Driver {
     fn init_producer_id(&self, request: InitProducerIdRequest) {
         let (client, events, timeout) = (self.client.clone(), self.events.clone(), self.config.request_timeout);
         tokio::spawn(async move {
-            let _ = events.send(Event::ProducerId(client.call_any(&request, timeout).await));
+            let _ = events.send(Event::ProducerId(client.call_first(request, timeout).await));
         });
     }
 }

@@ -35,12 +35,14 @@ pub(crate) fn shared() -> Result<Handle, Error> {
 pub(crate) struct RuntimeClock {
     handle: Handle,
     start: tokio::time::Instant,
+    /// The wall clock at the start, where it is not the system's.
+    wall_start: Option<i64>,
 }
 
 impl RuntimeClock {
-    pub(crate) fn new(handle: &Handle) -> Self {
+    pub(crate) fn new(handle: &Handle, wall_start: Option<i64>) -> Self {
         let _inside = handle.enter();
-        Self { handle: handle.clone(), start: tokio::time::Instant::now() }
+        Self { handle: handle.clone(), start: tokio::time::Instant::now(), wall_start }
     }
 
     /// The runtime's own instant, to sleep until.
@@ -60,7 +62,10 @@ impl Clock for RuntimeClock {
     }
 
     fn wall_millis(&self) -> i64 {
-        wall_millis()
+        match self.wall_start {
+            None => wall_millis(),
+            Some(start) => start.saturating_add(i64::try_from(self.now().as_micros() / 1000).unwrap_or(i64::MAX)),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One connection: a task that reads, a task that writes, and between them what is awaited.
 
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ pub(crate) struct ConnectionSettings {
     pub(crate) client_id: Option<Text>,
     pub(crate) setup_timeout: Duration,
     pub(crate) receive_max_bytes: usize,
+    /// After how long without a request the connection is closed; zero for never.
+    pub(crate) max_idle: Duration,
     pub(crate) counters: Arc<ClientCounters>,
 }
 
@@ -56,7 +58,16 @@ pub(crate) struct ConnectionSettings {
 enum State {
     Opening,
     Ready,
-    Closed(Error),
+    Closed(Closed),
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    pub(crate) error: Error,
+    pub(crate) at: Instant,
+    /// Nothing was awaited: either side may close a connection that is not in use, and nobody has to know.
+    pub(crate) was_idle: bool,
 }
 
 /// A connection's handle. Dropping the last one closes it.
@@ -74,6 +85,8 @@ struct Shared {
     apis: OnceLock<BrokerApis>,
     state: watch::Sender<State>,
     awaited: Mutex<Option<ConnectionState<Reply>>>,
+    /// When the last request was sent, in microseconds of the clock.
+    last_used: AtomicU64,
     /// The oldest deadline may have changed.
     changed: Notify,
     /// The writer is to end.
@@ -85,6 +98,14 @@ impl Shared {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn use_now(&self) {
+        self.last_used.store(self.clock.now().as_micros(), Ordering::Relaxed);
+    }
+
+    fn last_used(&self) -> Instant {
+        Instant::from_micros(self.last_used.load(Ordering::Relaxed))
+    }
+
     fn place(&self, error: Error) -> Error {
         error.with_broker(self.target.id, self.target.address())
     }
@@ -92,22 +113,24 @@ impl Shared {
     /// Ends the connection: what is awaited fails, in order.
     fn close(&self, error: &Error) {
         let error = self.place(error.clone());
-        self.state.send_replace(State::Closed(error.clone()));
+        let awaited: Vec<Reply> = self.awaited().as_mut().map(ConnectionState::take_awaited).into_iter().flatten().collect();
+        let was_idle = self.apis.get().is_some() && awaited.is_empty();
+        self.state.send_replace(State::Closed(Closed { error: error.clone(), at: self.clock.now(), was_idle }));
         self.closing.notify_one();
-        let awaited = self.awaited().as_mut().map(ConnectionState::take_awaited);
-        for reply in awaited.into_iter().flatten() {
+        for reply in awaited {
             reply(Err(error.clone()));
         }
     }
 }
 
 impl Connection {
-    /// Opens a connection in the background. Must be called within the runtime.
+    /// Opens a connection in the background. Must be called within the runtime. `again`: the last attempt failed, and was logged.
     pub(crate) fn open(
         target: Target,
         connector: Arc<dyn Connector>,
         settings: ConnectionSettings,
         clock: Arc<RuntimeClock>,
+        again: bool,
     ) -> Self {
         let (outgoing, incoming) = mpsc::unbounded_channel();
         let (state, seen) = watch::channel(State::Opening);
@@ -118,19 +141,25 @@ impl Connection {
             apis: OnceLock::new(),
             state,
             awaited: Mutex::new(None),
+            last_used: AtomicU64::new(0),
             changed: Notify::new(),
             closing: Notify::new(),
         });
-        tokio::spawn(run(shared.clone(), connector, settings, incoming));
+        tokio::spawn(run(shared.clone(), connector, settings, incoming, again));
         Self { outgoing, shared, state: seen, next_id: AtomicI32::new(1) }
     }
 
-    /// Why it is closed, if it is.
-    pub(crate) fn closed(&self) -> Option<Error> {
+    /// How it ended, if it has.
+    pub(crate) fn closed(&self) -> Option<Closed> {
         match &*self.state.borrow() {
-            State::Closed(error) => Some(error.clone()),
+            State::Closed(closed) => Some(closed.clone()),
             _ => None,
         }
+    }
+
+    /// Whether requests may be sent now.
+    pub(crate) fn is_ready(&self) -> bool {
+        matches!(&*self.state.borrow(), State::Ready)
     }
 
     /// Whether the handshake was ever done.
@@ -142,8 +171,8 @@ impl Connection {
     pub(crate) async fn ready(&self) -> Result<&BrokerApis, Error> {
         let mut state = self.state.clone();
         loop {
-            if let Some(error) = self.closed() {
-                return Err(error);
+            if let Some(closed) = self.closed() {
+                return Err(closed.error);
             }
             if let Some(apis) = self.shared.apis.get() {
                 return Ok(apis);
@@ -155,14 +184,14 @@ impl Connection {
     }
 
     /// Waits until the connection is closed.
-    pub(crate) async fn wait_closed(&self) -> Error {
+    pub(crate) async fn wait_closed(&self) -> Closed {
         let mut state = self.state.clone();
         loop {
-            if let Some(error) = self.closed() {
-                return error;
+            if let Some(closed) = self.closed() {
+                return closed;
             }
             if state.changed().await.is_err() {
-                return self.gone();
+                return Closed { error: self.gone(), at: self.shared.clock.now(), was_idle: false };
             }
         }
     }
@@ -184,7 +213,7 @@ impl Connection {
         R::Response: 'static,
     {
         let Some(apis) = self.shared.apis.get() else {
-            let error = self.closed().unwrap_or_else(|| self.gone());
+            let error = self.closed().map_or_else(|| self.gone(), |closed| closed.error);
             return reply(Err(error));
         };
         let correlation_id = self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX;
@@ -211,7 +240,7 @@ impl Connection {
         };
         let outgoing = Outgoing { frame, correlation_id, api_key: R::KEY, version, timeout, answered, reply: Box::new(decode) };
         if let Err(mpsc::error::SendError(outgoing)) = self.outgoing.send(outgoing) {
-            (outgoing.reply)(Err(self.closed().unwrap_or_else(|| self.gone())));
+            (outgoing.reply)(Err(self.closed().map_or_else(|| self.gone(), |closed| closed.error)));
         }
     }
 
@@ -245,7 +274,18 @@ async fn run(
     connector: Arc<dyn Connector>,
     settings: ConnectionSettings,
     incoming: mpsc::UnboundedReceiver<Outgoing>,
+    again: bool,
 ) {
+    // One line for a broker that can't be reached, not one for each attempt.
+    let failed = |error: &Error| {
+        if again {
+            tracing::debug!(broker = %shared.target.address(), %error, "still no connection");
+        } else {
+            tracing::warn!(broker = %shared.target.address(), %error, "no connection");
+        }
+        shared.counters.on_connection_failure();
+        shared.close(error);
+    };
     let deadline = shared.clock.now() + settings.setup_timeout;
     let opening = connector.connect(&shared.target.host, shared.target.port);
     let opened = match tokio::time::timeout_at(shared.clock.to_tokio(deadline), opening).await {
@@ -262,11 +302,7 @@ async fn run(
     });
     let (stream, state, hello) = match started {
         Ok(started) => started,
-        Err(error) => {
-            tracing::warn!(broker = %shared.target.address(), %error, "no connection");
-            shared.counters.on_connection_failure();
-            return shared.close(&error);
-        }
+        Err(error) => return failed(&error),
     };
     let mut state = state;
     let mut stream = stream;
@@ -274,13 +310,17 @@ async fn run(
     let hands = shake_hands(&mut stream, &mut received, &mut state, hello, settings.receive_max_bytes);
     let apis = match tokio::time::timeout_at(shared.clock.to_tokio(deadline), hands).await {
         Ok(Ok(apis)) => apis,
-        failed => {
-            let error = failed.map_or_else(|_| state.overdue(), |shaken| shaken.err().unwrap_or_else(|| state.overdue()));
-            tracing::warn!(broker = %shared.target.address(), %error, "no handshake");
-            shared.counters.on_connection_failure();
-            return shared.close(&error);
+        shaken => {
+            let error = shaken.map_or_else(|_| state.overdue(), |shaken| shaken.err().unwrap_or_else(|| state.overdue()));
+            return failed(&error);
         }
     };
+    if again {
+        tracing::info!(broker = %shared.target.address(), "connected again");
+    } else {
+        tracing::debug!(broker = %shared.target.address(), "connected");
+    }
+    shared.use_now();
     *shared.awaited() = Some(state);
     // Set once: nobody else sets it.
     let _ = shared.apis.set(apis);
@@ -288,7 +328,7 @@ async fn run(
     shared.state.send_replace(State::Ready);
     let (reading, writing) = tokio::io::split(stream);
     let writer = tokio::spawn(write(shared.clone(), writing, incoming));
-    let error = read(&shared, reading, received, settings.receive_max_bytes, &writer).await;
+    let error = read(&shared, reading, received, &settings, &writer).await;
     tracing::debug!(broker = %shared.target.address(), %error, "connection closed");
     shared.counters.on_disconnect();
     shared.close(&error);
@@ -332,11 +372,11 @@ async fn read(
     shared: &Arc<Shared>,
     mut stream: ReadHalf<Box<dyn Stream>>,
     mut received: BytesMut,
-    max: usize,
+    settings: &ConnectionSettings,
     writer: &tokio::task::JoinHandle<()>,
 ) -> Error {
     loop {
-        match take_frame(&mut received, max) {
+        match take_frame(&mut received, settings.receive_max_bytes) {
             Ok(Some(frame)) => match on_frame(shared, frame) {
                 Ok(()) => continue,
                 Err(error) => return error,
@@ -346,7 +386,9 @@ async fn read(
         }
         // Doubled with what has arrived, never by what a size claims.
         received.reserve(received.len().clamp(64 * 1024, 8 * 1024 * 1024));
-        let deadline = shared.awaited().as_ref().map_or(Instant::FAR_FUTURE, ConnectionState::deadline);
+        let awaited = shared.awaited().as_ref().map_or(Instant::FAR_FUTURE, ConnectionState::deadline);
+        let idle = awaited == Instant::FAR_FUTURE && !settings.max_idle.is_zero();
+        let deadline = if idle { shared.last_used() + settings.max_idle } else { awaited };
         tokio::select! {
             biased;
             read = stream.read_buf(&mut received) => match read {
@@ -361,6 +403,10 @@ async fn read(
             }
             () = tokio::time::sleep_until(shared.clock.to_tokio(deadline)), if deadline != Instant::FAR_FUTURE => {
                 let state = shared.awaited();
+                if idle && shared.last_used() + settings.max_idle <= shared.clock.now() {
+                    let what = format!("the connection was not in use for connections.max.idle.ms ({} ms)", settings.max_idle.as_millis());
+                    return Error::new(ErrorKind::Transport, what).retriable();
+                }
                 if let Some(state) = state.as_ref().filter(|state| state.deadline() <= shared.clock.now()) {
                     shared.counters.on_request_timeout();
                     return state.overdue();
@@ -391,6 +437,7 @@ async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut 
         };
         let Some(Outgoing { frame, correlation_id, api_key, version, timeout, answered, reply }) = next else { break };
         shared.counters.on_request();
+        shared.use_now();
         let unanswered = if answered {
             let deadline = shared.clock.now() + timeout;
             if let Some(state) = shared.awaited().as_mut() {

@@ -2,6 +2,8 @@
 
 mod connection;
 mod pool;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub(crate) use connection::Connection;

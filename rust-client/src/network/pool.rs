@@ -83,20 +83,19 @@ impl Connections {
                     // The broker moved: what was learned of the old address does not hold.
                     *slot = Slot { connection: None, address: address.clone(), failures: 0, not_before: Instant::default() };
                 }
-                match &slot.connection {
-                    Some(connection) if connection.closed().is_none() => return Ok(connection.clone()),
-                    Some(connection) => {
-                        slot.failures = if connection.was_ready() { 0 } else { slot.failures.saturating_add(1) };
-                        let (first, max) = (self.settings.reconnect_backoff, self.settings.reconnect_backoff_max);
-                        slot.not_before = now + backoff(slot.failures, first, max, rng);
-                        slot.connection = None;
-                    }
-                    None => {}
+                if let Some(connection) = &slot.connection {
+                    let Some(closed) = connection.closed() else { return Ok(connection.clone()) };
+                    slot.failures = if connection.was_ready() { 0 } else { slot.failures.saturating_add(1) };
+                    let (first, max) = (self.settings.reconnect_backoff, self.settings.reconnect_backoff_max);
+                    // One that was closed when it was not in use is opened again at once.
+                    let wait = if closed.was_idle { Duration::ZERO } else { backoff(slot.failures, first, max, rng) };
+                    slot.not_before = closed.at + wait;
+                    slot.connection = None;
                 }
                 if slot.not_before <= now {
                     let target = Target { id: broker.id, host: broker.host.clone(), port };
-                    let connection =
-                        Connection::open(target, self.connector.clone(), self.settings.connection.clone(), self.clock.clone());
+                    let (connector, settings) = (self.connector.clone(), self.settings.connection.clone());
+                    let connection = Connection::open(target, connector, settings, self.clock.clone(), slot.failures > 0);
                     let connection = Arc::new(connection);
                     slot.connection = Some(connection.clone());
                     return Ok(connection);
@@ -105,6 +104,12 @@ impl Connections {
             };
             tokio::time::sleep_until(self.clock.to_tokio(not_before)).await;
         }
+    }
+
+    /// Whether a broker can be asked now, without a wait for a connection.
+    pub(crate) fn is_ready(&self, broker: i32, purpose: Purpose) -> bool {
+        let inner = self.inner();
+        inner.slots.get(&(broker, purpose)).and_then(|slot| slot.connection.as_ref()).is_some_and(|found| found.is_ready())
     }
 
     /// Lets go of all connections of a purpose.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ottla_core::error::{Error, ErrorKind};
@@ -36,8 +37,11 @@ pub(crate) enum AddressFamily {
 pub(crate) struct TcpConnector {
     pub(crate) family: AddressFamily,
     pub(crate) nodelay: bool,
-    /// For one address, so that a dead one does not use up the time of the others.
-    pub(crate) address_timeout: Duration,
+    /// For all addresses of a name: each has its part, so that a dead one does not use up the time of the others.
+    pub(crate) timeout: Duration,
+    /// Counts the attempts: each begins with another address, so that one that takes connections and serves none is not the only
+    /// one that is tried.
+    pub(crate) attempts: AtomicUsize,
 }
 
 impl TcpConnector {
@@ -54,10 +58,21 @@ impl TcpConnector {
         let resolved = lookup_host((host, port)).await.map_err(|error| {
             Error::new(ErrorKind::Resolve, format!("the host name {host} can't be resolved")).with_source(error).retriable()
         })?;
-        let mut last =
-            Error::new(ErrorKind::Resolve, format!("{host} has no address of the family that broker.address.family asks for"));
-        for address in resolved.filter(|address| self.wants(address)) {
-            let opened = tokio::time::timeout(self.address_timeout, TcpStream::connect(address)).await;
+        let mut addresses: Vec<SocketAddr> = resolved.filter(|address| self.wants(address)).collect();
+        if addresses.is_empty() {
+            let what = format!("{host} has no address of the family that broker.address.family asks for");
+            return Err(Error::new(ErrorKind::Resolve, what));
+        }
+        let first = self.attempts.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.rotate_left(first);
+        self.open_one_of(&addresses).await
+    }
+
+    async fn open_one_of(&self, addresses: &[SocketAddr]) -> Result<Box<dyn Stream>, Error> {
+        let each = self.timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+        let mut last = Error::new(ErrorKind::Resolve, "no address");
+        for address in addresses {
+            let opened = tokio::time::timeout(each, TcpStream::connect(address)).await;
             match opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut))) {
                 Ok(stream) => {
                     // A refusal only costs latency.
@@ -76,5 +91,27 @@ impl TcpConnector {
 impl Connector for TcpConnector {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
         Box::pin(self.open(host, port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_with_a_dead_address_is_reached_at_another() {
+        // Bound and let go: nobody listens there.
+        let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let live = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connector = TcpConnector {
+            family: AddressFamily::Any,
+            nodelay: true,
+            timeout: Duration::from_secs(10),
+            attempts: AtomicUsize::new(0),
+        };
+        let addresses = [dead, live.local_addr().unwrap()];
+        assert!(connector.open_one_of(&addresses).await.is_ok());
+        let error = connector.open_one_of(&addresses[..1]).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains(&dead.to_string()) && error.is_retriable(), "{error}");
     }
 }

@@ -274,8 +274,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         "rebootstrap",
         Low,
         "What to do when none of the known brokers can be reached: keep trying them, or begin again with the bootstrap servers \
-         (KIP-899).",
-    ),
+         (KIP-899), which are then asked right after the known ones.",
+    )
+    .acts(),
     Property::new(
         "metadata.recovery.rebootstrap.trigger.ms",
         Both,
@@ -367,7 +368,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         "0",
         Medium,
         "After how long without a request a connection is closed. 0: never.",
-    ),
+    )
+    .rust("540000")
+    .acts(),
     Property::new("reconnect.backoff.jitter.ms", Both, int(0, 3_600_000), "0", Low, "Without effect in librdkafka too."),
     Property::new(
         "statistics.interval.ms",

@@ -34,6 +34,10 @@ pub struct ClientConfig {
     pub socket_timeout: Duration,
     /// `socket.connection.setup.timeout.ms`
     pub socket_connection_setup_timeout: Duration,
+    /// `connections.max.idle.ms`, zero for never
+    pub connections_max_idle: Duration,
+    /// `metadata.recovery.strategy` is `rebootstrap`
+    pub rebootstrap: bool,
     /// `socket.nagle.disable`
     pub tcp_nodelay: bool,
     /// `broker.address.family`
@@ -241,6 +245,8 @@ impl Config {
             metadata_max_age: self.millis("metadata.max.age.ms"),
             socket_timeout: self.millis("socket.timeout.ms"),
             socket_connection_setup_timeout: self.millis("socket.connection.setup.timeout.ms"),
+            connections_max_idle: self.millis("connections.max.idle.ms"),
+            rebootstrap: self.text("metadata.recovery.strategy") == "rebootstrap",
             tcp_nodelay: self.flag("socket.nagle.disable"),
             address_family: match self.text("broker.address.family") {
                 "v4" => AddressFamily::V4,
