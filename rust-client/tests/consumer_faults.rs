@@ -89,9 +89,9 @@ async fn a_new_leader_that_comes_with_the_error_is_asked_without_a_wait_for_meta
     consumer.assign([("orders", 0, StartAt::Beginning)]);
     produce(&writer, 0, 0..10).await;
     assert_eq!(read(&consumer, 10).await, (0..10).collect::<Vec<_>>());
-    // From now on the reader learns nothing from metadata.
-    let mute = Rule { client_id: Some("reader".into()), ..Rule::on(ApiKey::Metadata, Effect::Silence { applied: false }) };
-    broker.add_fault(mute).unwrap();
+    // The reader learns nothing from metadata: the move is what it is told without.
+    let stale = Rule { client_id: Some("reader".into()), ..Rule::on(ApiKey::Metadata, Effect::StaleMetadata { versions: 1 }) };
+    broker.add_fault(stale).unwrap();
     let leader = broker.partition_status("orders", 0).unwrap().leader.unwrap();
     broker.move_leader("orders", 0, 3 - leader).unwrap();
     produce(&writer, 0, 10..20).await;
