@@ -70,6 +70,7 @@ pub struct LiveKafka {
     servers: Vec<Server>,
     folder: WorkFolder,
     libs: PathBuf,
+    heap_mb: u32,
 }
 
 impl LiveKafka {
@@ -136,22 +137,18 @@ impl LiveKafka {
         let mut servers = Vec::new();
         for (node_id, port) in (1..).zip(broker_ports) {
             let data = folder.path().join(format!("data-{node_id}"));
-            let properties = folder.path().join(format!("server-{node_id}.properties"));
+            let properties = properties_file(folder.path(), node_id);
             std::fs::write(&properties, server_properties(node_id, *port, *controller_port, &data, options))?;
             format_storage(libs, &properties, node_id)?;
 
-            let heap = options.heap_mb;
-            let mut java = java(libs, &folder.path().join("log4j2.properties"));
-            java.args([format!("-Xmx{heap}m"), format!("-Xms{}m", heap / 2)]);
-            java.arg("-XX:+UseSerialGC").arg("kafka.Kafka").arg(&properties);
-            servers.push(Server::spawn(&format!("broker {node_id}"), &java)?);
+            servers.push(start_server(libs, folder.path(), node_id, options.heap_mb)?);
         }
         // All are started before the first is waited for: the controller is not ready alone when a property asks for more brokers.
         for server in &servers {
             server.wait_for(READY, READY_WITHIN)?;
         }
         let addresses: Vec<String> = broker_ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-        Ok(Self { bootstrap_servers: addresses.join(","), servers, folder, libs: libs.to_owned() })
+        Ok(Self { bootstrap_servers: addresses.join(","), servers, folder, libs: libs.to_owned(), heap_mb: options.heap_mb })
     }
 
     /// The brokers' addresses, separated by commas.
@@ -190,11 +187,44 @@ impl LiveKafka {
         self.servers.iter().map(Server::log).collect::<Vec<_>>().join("\n")
     }
 
-    /// Kills a broker (its number from 1) as a power cut would; it stays dead.
+    /// Kills a broker (its number from 1) as a power cut would.
     pub fn kill_broker(&mut self, node_id: u32) {
         if let Some(server) = self.servers.get_mut((node_id as usize).wrapping_sub(1)) {
             server.kill();
         }
+    }
+
+    /// Starts a killed broker again, with its data and on its port, and waits until it serves.
+    ///
+    /// # Errors
+    /// It ended or was not ready in time: then its log is in the error.
+    pub fn restart_broker(&mut self, node_id: u32) -> io::Result<()> {
+        let Some(place) = self.servers.get_mut((node_id as usize).wrapping_sub(1)) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("there is no broker {node_id}")));
+        };
+        *place = start_server(&self.libs, self.folder.path(), node_id, self.heap_mb)?;
+        place.wait_for(READY, READY_WITHIN)
+    }
+
+    /// Stops a broker in its tracks (SIGSTOP): its connections stay open, and nothing is answered.
+    ///
+    /// # Errors
+    /// There is no such broker, or it can't be signalled.
+    pub fn pause_broker(&self, node_id: u32) -> io::Result<()> {
+        self.server(node_id)?.signal("STOP")
+    }
+
+    /// Lets a paused broker go on (SIGCONT).
+    ///
+    /// # Errors
+    /// There is no such broker, or it can't be signalled.
+    pub fn resume_broker(&self, node_id: u32) -> io::Result<()> {
+        self.server(node_id)?.signal("CONT")
+    }
+
+    fn server(&self, node_id: u32) -> io::Result<&Server> {
+        let found = self.servers.get((node_id as usize).wrapping_sub(1));
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, format!("there is no broker {node_id}")))
     }
 
     /// Runs a class of Kafka's tools to its end, with the text as its standard input.
@@ -264,6 +294,17 @@ fn java(libs: &Path, log_configuration: &Path) -> Command {
     java.arg(format!("-Dlog4j2.configurationFile={}", log_configuration.display()));
     java.arg("-cp").arg(libs.join("*"));
     java
+}
+
+fn properties_file(folder: &Path, node_id: u32) -> PathBuf {
+    folder.join(format!("server-{node_id}.properties"))
+}
+
+fn start_server(libs: &Path, folder: &Path, node_id: u32, heap_mb: u32) -> io::Result<Server> {
+    let mut java = java(libs, &folder.join("log4j2.properties"));
+    java.args([format!("-Xmx{heap_mb}m"), format!("-Xms{}m", heap_mb / 2)]);
+    java.arg("-XX:+UseSerialGC").arg("kafka.Kafka").arg(properties_file(folder, node_id));
+    Server::spawn(&format!("broker {node_id}"), &java)
 }
 
 fn format_storage(libs: &Path, properties: &Path, node_id: u32) -> io::Result<()> {

@@ -18,6 +18,7 @@ const LOG_LINES: usize = 300;
 const GUARDIAN: &str = r#"
 "$@" 2>&1 </dev/null &
 server=$!
+echo "guardian of $server"
 exec >/dev/null 2>&1
 cat
 kill -9 "$server"
@@ -46,6 +47,8 @@ struct Log {
     /// Everything that was ever waited for stands in the first line that had it, even when that line has been dropped since.
     seen: Vec<String>,
     wanted: Vec<String>,
+    /// The server's process id, once its guardian has told it.
+    process_id: Option<u32>,
     ended: bool,
 }
 
@@ -100,6 +103,14 @@ impl Server {
         }
     }
 
+    /// Sends the server a signal, by its name without SIG.
+    pub(super) fn signal(&self, name: &str) -> io::Result<()> {
+        let id = lock(&self.log.0).process_id.ok_or_else(|| io::Error::other(format!("{} has no process id yet", self.name)))?;
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{name}")).arg(id.to_string());
+        run_to_end(kill, b"", Duration::from_secs(10))?.into_text().map(drop)
+    }
+
     /// The last lines that it printed.
     pub(super) fn log(&self) -> String {
         let log = lock(&self.log.0);
@@ -137,6 +148,9 @@ fn read_log(output: impl Read, log: &(Mutex<Log>, Condvar)) {
         let mut state = lock(&log.0);
         if more {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if state.process_id.is_none() {
+                state.process_id = text.strip_prefix("guardian of ").and_then(|id| id.parse().ok());
+            }
             let found: Vec<String> = state.wanted.iter().filter(|wanted| text.contains(*wanted)).cloned().collect();
             if !found.is_empty() {
                 state.seen.extend(found);

@@ -27,15 +27,23 @@ fn the_tools_work_on_a_live_kafka() {
 
 #[test]
 fn three_brokers_share_the_partitions_and_leave_nothing_behind() {
-    let kafka = LiveKafka::start_with(&KafkaOptions::brokers(3));
+    let mut kafka = LiveKafka::start_with(&KafkaOptions::brokers(3));
     assert_eq!(kafka.brokers(), 3);
     kafka.create_topic("spread", 6, 3).unwrap();
     let described = kafka.topics(&["--describe", "--topic", "spread"]).unwrap();
     for broker in 1..=3 {
         assert!(described.contains(&format!("Leader: {broker}")), "broker {broker} leads nothing: {described}");
     }
-    let folder = kafka.data_folder(1).parent().unwrap().to_owned();
+    // One that stands still keeps its port; one that was killed comes back on it.
+    kafka.pause_broker(2).unwrap();
     let addresses: Vec<String> = kafka.bootstrap_servers().split(',').map(str::to_owned).collect();
+    assert!(std::net::TcpStream::connect(&addresses[1]).is_ok());
+    kafka.resume_broker(2).unwrap();
+    kafka.kill_broker(3);
+    assert!(std::net::TcpStream::connect(&addresses[2]).is_err());
+    kafka.restart_broker(3).unwrap();
+    assert!(std::net::TcpStream::connect(&addresses[2]).is_ok());
+    let folder = kafka.data_folder(1).parent().unwrap().to_owned();
     assert!(folder.exists());
     drop(kafka);
     assert!(!folder.exists(), "{} is still there", folder.display());
