@@ -5,18 +5,23 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
+use ottla_protocol::record::{Attributes, BatchBuilder, BatchHeader};
 use ottla_protocol::{ErrorCode, Text};
 
 use super::partition::Partition;
 use super::shared::{Edge, lock};
 use super::{Accumulator, AppendError, Appended, Prepaid, RecordRef};
-use crate::completion::{Completion, Redirect};
+use crate::completion::{BatchResult, Completion, Redirect};
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{Cluster, TopicInfo};
+use crate::producer::batch::{Debt, ReportBytes};
 use crate::producer::incomplete::Serial;
 use crate::producer::partitioner::StickyPartition;
 use crate::producer::quota::Credit;
 use crate::time::Instant;
+
+/// How many records that failed before they were placed one report tells of.
+const REPORTED_TOGETHER: usize = 10_000;
 
 /// The partitions of a topic, as the newest metadata has them.
 pub(super) struct PartitionSet {
@@ -32,6 +37,12 @@ struct Staged {
     headers: Vec<(String, Option<Bytes>)>,
     opaque: u64,
     bytes: i64,
+}
+
+impl Staged {
+    fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
+        self.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect()
+    }
 }
 
 #[derive(Default)]
@@ -168,9 +179,9 @@ impl Accumulator {
         let partitions = topic.partitions.load();
         let Some(partitions) = partitions.as_ref() else { return };
         let Stage { records, completion, serial, .. } = std::mem::take(&mut *stage);
+        let mut refused = Vec::new();
         let redirects = records.into_iter().map(|staged| {
-            let headers: Vec<(&str, Option<&[u8]>)> =
-                staged.headers.iter().map(|(key, value)| (key.as_str(), value.as_deref())).collect();
+            let headers = staged.headers();
             let record = RecordRef {
                 partition: staged.partition,
                 timestamp: Some(staged.timestamp),
@@ -183,12 +194,14 @@ impl Accumulator {
             // Its quota goes on with it: nobody else can take that in between.
             match self.append_placed(topic, partitions, &record, bytes, Some(Prepaid { serial })) {
                 Ok(Appended { completion, index }) => Redirect::To(completion, index),
-                Err(refused) => {
-                    self.shared.quota.release(staged.bytes, 1);
-                    Redirect::Failed(match refused {
+                Err(why) => {
+                    let error = match why {
                         AppendError::Rejected(error) => error,
                         AppendError::Full => Error::new(ErrorKind::QueueFull, "the buffer is full"),
-                    })
+                    };
+                    drop(headers);
+                    refused.push((staged, error.clone()));
+                    Redirect::Failed(error)
                 }
             }
         });
@@ -198,6 +211,10 @@ impl Accumulator {
         }
         topic.staging.store(false, Ordering::Release);
         drop(stage);
+        // Outside the lock: who is woken may send.
+        for (staged, error) in refused {
+            self.refuse(topic, staged.partition.unwrap_or(-1), &[staged], &error, serial);
+        }
         self.shared.incomplete.done(serial);
     }
 
@@ -208,11 +225,55 @@ impl Accumulator {
         topic.staging.store(false, Ordering::Release);
         drop(stage);
         let Some(completion) = completion else { return 0 };
-        let bytes = records.iter().map(|staged| staged.bytes).sum();
         completion.redirect(records.iter().map(|_| Redirect::Failed(error.clone())).collect());
-        self.shared.quota.release(bytes, i64::try_from(records.len()).unwrap_or(i64::MAX));
+        for records in records.chunks(REPORTED_TOGETHER) {
+            self.refuse(topic, -1, records, error, serial);
+        }
         self.shared.incomplete.done(serial);
         records.len() as u64
+    }
+
+    /// Gives back what records took that will not get into a batch; where reports were asked for, when theirs is served.
+    fn refuse(&self, topic: &Topic, partition: i32, records: &[Staged], error: &Error, instead_of: Serial) {
+        let shared = &self.shared;
+        let quota_bytes = records.iter().map(|staged| staged.bytes).sum();
+        let quota_messages = i64::try_from(records.len()).unwrap_or(i64::MAX);
+        if !shared.settings.reports {
+            return shared.quota.release(quota_bytes, quota_messages);
+        }
+        let mut builder = BatchBuilder::new(Vec::new());
+        for staged in records {
+            let appended = builder.append(
+                staged.timestamp,
+                staged.key.as_deref(),
+                staged.value.as_deref(),
+                staged.headers().iter().copied(),
+            );
+            if appended.is_err() {
+                // More than a batch can hold, 1 GiB: each half has a report of its own. One record alone is far smaller.
+                let (first, second) = records.split_at(records.len() / 2);
+                if first.is_empty() {
+                    return shared.quota.release(quota_bytes, quota_messages);
+                }
+                self.refuse(topic, partition, first, error, instead_of);
+                return self.refuse(topic, partition, second, error, instead_of);
+            }
+        }
+        let (buffer, meta) = builder.finish();
+        let header = BatchHeader::for_batch(&meta, Attributes::default());
+        let debt = Debt {
+            shared: shared.clone(),
+            topic: topic.name.clone(),
+            partition,
+            completion: Completion::new(),
+            serial: shared.incomplete.open(Some(instead_of)),
+            quota_bytes,
+            quota_messages,
+            created: shared.clock.now(),
+            opaques: records.iter().map(|staged| staged.opaque).collect(),
+            report: Some(ReportBytes { header, payload: Bytes::from(buffer) }),
+        };
+        debt.complete(BatchResult { partition, outcome: Err(error.clone()), log_append_time: -1, exceptions: Vec::new() });
     }
 
     /// Whether records wait for the topic's metadata, and since when.
