@@ -1,6 +1,6 @@
 //! A batch on its way: open, sealed, compressed, numbered, done.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use ottla_protocol::compression::{self, Compression};
@@ -49,7 +49,7 @@ impl Debt {
         self.completion.complete(result);
         if let Some(bytes) = serve {
             let report = DeliveryReport {
-                shared: self.shared.clone(),
+                shared: Arc::downgrade(&self.shared),
                 topic: self.topic.clone(),
                 completion: self.completion.clone(),
                 opaques: std::mem::take(&mut self.opaques),
@@ -78,7 +78,8 @@ impl Drop for Debt {
 /// A done batch's records with their keys, values and opaques, for a face that asked for reports. Quota, and what flush waits for,
 /// are held until it is dropped.
 pub struct DeliveryReport {
-    shared: Arc<Shared>,
+    /// Not kept alive by it: a producer that is dropped with reports unserved, which its own queue holds, would never end.
+    shared: Weak<Shared>,
     topic: Text,
     completion: Arc<Completion>,
     opaques: Vec<u64>,
@@ -129,8 +130,10 @@ impl DeliveryReport {
 
 impl Drop for DeliveryReport {
     fn drop(&mut self) {
-        self.shared.quota.release(self.quota.0, self.quota.1);
-        self.shared.incomplete.done(self.serial);
+        if let Some(shared) = self.shared.upgrade() {
+            shared.quota.release(self.quota.0, self.quota.1);
+            shared.incomplete.done(self.serial);
+        }
     }
 }
 

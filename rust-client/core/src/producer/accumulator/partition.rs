@@ -197,7 +197,7 @@ pub(super) fn seal(partition: &Arc<Partition>, shared: &Arc<Shared>, queue: &mut
     let (buffer, meta) = builder.finish();
     let header = BatchHeader::for_batch(&meta, Attributes::default());
     queue.sealed_bytes += buffer.len() as u64;
-    let payload = Bytes::from_owner(Pooled { buffer, shared: shared.clone() });
+    let payload = Bytes::from_owner(Pooled { buffer, shared: Arc::downgrade(shared) });
     if shared.settings.reports {
         debt.report = Some(ReportBytes { header, payload: payload.clone() });
     }

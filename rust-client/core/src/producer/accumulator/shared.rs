@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -145,7 +145,8 @@ impl Shared {
 /// A buffer that goes back to the pool when the last reader lets go of it.
 pub(super) struct Pooled {
     pub(super) buffer: Vec<u8>,
-    pub(super) shared: Arc<Shared>,
+    /// Not kept alive by it: a report that nobody serves holds its batch, and lies in the queue that is kept here.
+    pub(super) shared: Weak<Shared>,
 }
 
 impl AsRef<[u8]> for Pooled {
@@ -156,6 +157,8 @@ impl AsRef<[u8]> for Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        self.shared.recycle(std::mem::take(&mut self.buffer));
+        if let Some(shared) = self.shared.upgrade() {
+            shared.recycle(std::mem::take(&mut self.buffer));
+        }
     }
 }
