@@ -3,7 +3,7 @@
 //! while seeking, everything dropped with work under way.
 
 use std::pin::pin;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
 use ottla::{Client, DeliveryReport, ErrorKind, NewTopic, Producer, Record, StartAt};
@@ -33,7 +33,7 @@ impl Handle {
         let client = client(servers, properties);
         let producer = client.producer_builder().reports(true).build().unwrap();
         let (wake, wakes) = mpsc::channel();
-        producer.reports().set_notify(Some(std::sync::Arc::new(move || {
+        producer.reports().set_notify(Some(Arc::new(move || {
             let _ = wake.send(());
         })));
         Self { client, producer, wakes }
@@ -168,14 +168,23 @@ fn reports_of_failed_records_have_their_keys_values_and_opaques_too() {
         let new = NewTopic::new(&small).partitions(1).config("max.message.bytes", "500");
         handle.client.admin().create_topic_blocking(new).unwrap();
         block_on(pin!(described(&handle.client, &small)));
-        // Too large for the topic even when compressed.
+        let unknown = unique_name("unknown");
+        // Too large for the topic even when compressed, and of a topic that nobody creates.
         let noise: Vec<u8> = (0..2000_u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
-        drop(handle.producer.try_send(&Record::to(&small).key("k").value(&noise).opaque(1)).unwrap());
-        let report = handle.next_report();
-        let error = report.result().unwrap().record(0).unwrap_err();
-        assert_eq!((error.name(), error.possibly_written()), ("MESSAGE_TOO_LARGE", false), "{error}");
-        assert_eq!(serve(&report), [Served { opaque: 1, offset: -1, key: b"k".to_vec(), value: noise }]);
-        drop(report);
+        for (topic, opaque) in [(&small, 1), (&unknown, 2)] {
+            drop(handle.producer.try_send(&Record::to(topic).key("k").value(&noise).opaque(opaque)).unwrap());
+        }
+        let mut served = Vec::new();
+        while served.len() < 2 {
+            let report = handle.next_report();
+            let error = report.result().unwrap().record(0).unwrap_err();
+            let expected = if report.opaque(0) == 1 { "MESSAGE_TOO_LARGE" } else { "_UNKNOWN_TOPIC" };
+            assert_eq!((error.name(), error.possibly_written()), (expected, false), "{error}");
+            served.extend(serve(&report));
+        }
+        served.sort_by_key(|served| served.opaque);
+        let expected = [1, 2].map(|opaque| Served { opaque, offset: -1, key: b"k".to_vec(), value: noise.clone() });
+        assert_eq!(served, expected);
         handle.producer.flush_blocking();
         assert_eq!(handle.producer.buffered_bytes(), 0);
     });
@@ -268,6 +277,9 @@ fn a_client_destroyed_from_any_state_leaves_what_is_held_readable() {
                 drop(handle.producer.try_send(&Record::to(&topic).key("k").value(&format!("{i}")).opaque(i)).unwrap());
             }
             // Nothing served, one report in hand, all in hand, a batch of the consumer in hand.
+            // What the queue's callback holds goes with the queue, and that with the producer.
+            let token = Arc::new(());
+            let (alive, held_by_callback) = (Arc::downgrade(&token), token);
             let wanted = match state {
                 0 => 0,
                 1 => 1,
@@ -278,9 +290,16 @@ fn a_client_destroyed_from_any_state_leaves_what_is_held_readable() {
                 held.push(handle.next_report());
             }
             let batch = (state == 3).then(|| consumer.next_blocking(PATIENCE).unwrap().expect("a batch in time"));
+            handle.producer.reports().set_notify(Some(Arc::new(move || drop(held_by_callback.clone()))));
             let producer = handle.producer.clone();
             drop((handle, consumer));
             drop(producer);
+            // The IO thread lets go of it in its own time.
+            let end = Instant::now() + PATIENCE;
+            while alive.upgrade().is_some() {
+                assert!(Instant::now() < end, "a destroyed client leaves nothing behind, state {state}");
+                std::thread::yield_now();
+            }
             for (served, i) in held.iter().flat_map(serve).zip(0..) {
                 assert_eq!((served.opaque, served.value), (i, format!("{i}").into_bytes()));
             }
