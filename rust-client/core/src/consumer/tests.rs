@@ -1,7 +1,9 @@
 //! The fetcher on virtual time, against a scripted broker.
 
+mod decoding;
 mod random_walk;
 mod replicas;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -220,6 +222,32 @@ fn failed(code: ErrorCode) -> PartitionData {
 
 fn values(batch: &FetchedBatch) -> Vec<String> {
     batch.records().map(|record| String::from_utf8(record.value.unwrap().to_vec()).unwrap()).collect()
+}
+
+fn compressed(base_offset: i64, count: usize, value: &[u8]) -> Vec<u8> {
+    let none: [(&str, Option<&[u8]>); 0] = [];
+    let mut builder = BatchBuilder::new(Vec::new());
+    for _ in 0..count {
+        builder.append(1, None, Some(value), none).unwrap();
+    }
+    let (payload, meta) = builder.finish();
+    let mut small = Vec::new();
+    ottla_protocol::compression::compress(Compression::Lz4, None, &payload, &mut small).unwrap();
+    let attributes = Attributes::default().with_compression(Compression::Lz4);
+    let mut header = BatchHeader { base_offset, partition_leader_epoch: 5, ..BatchHeader::for_batch(&meta, attributes) };
+    let mut bytes = seal_header(&mut header, &small).to_vec();
+    bytes.extend_from_slice(&small);
+    bytes
+}
+
+/// Keeps jobs until they are run, or dropped.
+#[derive(Default)]
+struct Deferred(std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>);
+
+impl Offload for Deferred {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) {
+        self.0.lock().unwrap().push(job);
+    }
 }
 
 #[test]
@@ -693,299 +721,4 @@ fn compressed_batches_are_inflated_into_buffers_that_come_back() {
         assert_eq!(bench.take().records().count(), 100);
         assert_eq!(bench.fetcher.quota().held(), 0);
     }
-}
-
-fn compressed(base_offset: i64, count: usize, value: &[u8]) -> Vec<u8> {
-    let none: [(&str, Option<&[u8]>); 0] = [];
-    let mut builder = BatchBuilder::new(Vec::new());
-    for _ in 0..count {
-        builder.append(1, None, Some(value), none).unwrap();
-    }
-    let (payload, meta) = builder.finish();
-    let mut small = Vec::new();
-    ottla_protocol::compression::compress(Compression::Lz4, None, &payload, &mut small).unwrap();
-    let attributes = Attributes::default().with_compression(Compression::Lz4);
-    let mut header = BatchHeader { base_offset, partition_leader_epoch: 5, ..BatchHeader::for_batch(&meta, attributes) };
-    let mut bytes = seal_header(&mut header, &small).to_vec();
-    bytes.extend_from_slice(&small);
-    bytes
-}
-
-/// Keeps jobs until they are run, or dropped.
-#[derive(Default)]
-struct Deferred(std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>);
-
-impl Offload for Deferred {
-    fn run(&self, job: Box<dyn FnOnce() + Send>) {
-        self.0.lock().unwrap().push(job);
-    }
-}
-
-#[test]
-fn what_takes_long_is_given_away() {
-    let noise: Vec<u8> = (0..40_000_u32).flat_map(|n| n.wrapping_mul(0x9e37_79b1).to_be_bytes()).collect();
-    let cases = [
-        (batch(0, 2), false),
-        (compressed(0, 10, b"small"), false),
-        (compressed(0, 1, &noise), true),
-        ([batch(0, 1), compressed(1, 1, &noise)].concat(), true),
-        // Checked and copied only: by the slice.
-        ((0..20).flat_map(|n| batch(n * 4000, 4000)).collect(), false),
-        (batch(0, 60_000), true),
-    ];
-    for (place, (records, long)) in cases.into_iter().enumerate() {
-        let mut bench = Bench::one(StartAt::Offset(0));
-        let (token, ..) = bench.fetch();
-        bench.answer(token, vec![data(0, records)]);
-        assert_eq!(bench.fetcher.next_completed().unwrap().takes_long(), long, "case {place}");
-    }
-}
-
-#[test]
-fn partitions_are_decoded_side_by_side_and_each_in_order() {
-    let offload = Deferred::default();
-    let (done, decoded) = std::sync::mpsc::channel();
-    let mut bench = Bench::new(ConsumerSettings::default(), &[(1, 5), (1, 5)]);
-    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
-    for base in [0, 1] {
-        let (token, ..) = bench.fetch();
-        bench.answer(token, vec![data(0, batch(base, 1)), data(1, batch(base, 1))]);
-    }
-    let mut given = 0;
-    while let Some(completed) = bench.fetcher.next_completed() {
-        let done = done.clone();
-        completed.decode_elsewhere(&offload, move |decoded| done.send(decoded).unwrap());
-        given += 1;
-    }
-    assert_eq!(given, 2, "one of each partition");
-    for round in 0..2 {
-        // The second one is done first.
-        for job in offload.0.lock().unwrap().drain(..).rev() {
-            job();
-        }
-        for decoded in decoded.try_iter() {
-            bench.fetcher.on_decoded(bench.now, decoded);
-        }
-        let mut taken = [0; 2].map(|_| bench.take()).map(|batch| (batch.partition(), values(&batch).join(" ")));
-        taken.sort();
-        assert_eq!(taken, [0, 1].map(|partition| (partition, format!("v{round}"))));
-        while let Some(completed) = bench.fetcher.next_completed() {
-            let done = done.clone();
-            completed.decode_elsewhere(&offload, move |decoded| done.send(decoded).unwrap());
-        }
-    }
-    assert!(bench.fetcher.next_completed().is_none());
-}
-
-#[test]
-fn work_that_was_dropped_unrun_is_fetched_again() {
-    let offload = Deferred::default();
-    let (done, decoded) = std::sync::mpsc::channel();
-    let mut bench = Bench::one(StartAt::Offset(0));
-    bench.feed(batch(0, 2));
-    let (token, ..) = bench.fetch();
-    bench.answer(token, vec![data(0, batch(2, 2))]);
-    let (token, ..) = bench.fetch();
-    bench.answer(token, vec![data(0, batch(4, 2))]);
-    bench.fetcher.next_completed().unwrap().decode_elsewhere(&offload, move |decoded| done.send(decoded).unwrap());
-    offload.0.lock().unwrap().clear();
-    bench.fetcher.on_decoded(bench.now, decoded.recv().unwrap());
-    assert!(bench.fetcher.next_completed().is_none(), "what came behind the hole is not handed out");
-    bench.no_fetch();
-    bench.pass(Duration::from_millis(120));
-    let (token, request, _) = bench.fetch();
-    let asked = &request.topics[0].partitions[0];
-    assert_eq!((asked.fetch_offset, asked.last_fetched_epoch), (2, 5));
-    bench.answer(token, vec![data(0, [batch(2, 2), batch(4, 2)].concat())]);
-    bench.decode();
-    assert_eq!([0; 3].map(|_| values(&bench.take()).join(" ")), ["v0 v1", "v2 v3", "v4 v5"]);
-    assert_eq!(bench.fetcher.quota().held(), 0);
-}
-
-#[test]
-fn damage_behind_what_is_not_decoded_yet_does_not_lose_it() {
-    let mut bench = Bench::one(StartAt::Offset(0));
-    let (token, ..) = bench.fetch();
-    bench.answer(token, vec![data(0, batch(0, 2))]);
-    let (token, ..) = bench.fetch();
-    let mut damaged = batch(2, 2);
-    damaged[16] = 9;
-    bench.answer(token, vec![data(0, damaged.clone())]);
-    bench.decode();
-    assert_eq!(values(&bench.take()), ["v0", "v1"]);
-    assert!(bench.fetcher.take().is_none());
-    bench.pass(Duration::from_millis(120));
-    bench.feed(damaged);
-    let error = bench.error();
-    assert!(error.to_string().contains("offset 2"), "{error}");
-}
-
-#[test]
-fn a_truncation_behind_a_batch_in_the_applications_hands_leaves_it_alone() {
-    let mut bench = Bench::one(StartAt::Offset(0));
-    bench.feed([batch(0, 4), batch(4, 4)].concat());
-    let held = bench.take();
-    let (token, ..) = bench.fetch();
-    let diverging_epoch = Diverging { epoch: 4, end_offset: 6, ..Diverging::default() };
-    bench.answer(token, vec![PartitionData { diverging_epoch, ..data(0, vec![]) }]);
-    assert!(held.is_valid());
-    assert_eq!(values(&held).len(), 4);
-    let (token, request, _) = bench.fetch();
-    assert_eq!(request.topics[0].partitions[0].fetch_offset, 4, "not handed out again");
-    bench.answer(token, vec![data(0, batch(4, 2))]);
-    bench.decode();
-    assert_eq!(values(&bench.take()), ["v4", "v5"]);
-    assert_eq!(bench.position(), Some(4));
-}
-
-#[test]
-fn a_batch_that_inflates_beyond_the_bound_is_told_with_its_place_and_can_be_skipped() {
-    let settings = ConsumerSettings { inflate_limit: 10_000, ..ConsumerSettings::default() };
-    let mut bench = Bench::new(settings, &[(1, 5)]);
-    bench.fetcher.assign([(key(0), StartAt::Offset(0))]);
-    bench.feed([batch(0, 2), compressed(2, 20, &[0; 1000]), batch(22, 1)].concat());
-    assert_eq!(values(&bench.take()), ["v0", "v1"]);
-    let error = bench.error();
-    assert_eq!((error.kind(), error.topic(), error.partition()), (ErrorKind::Compression, Some("orders"), Some(0)));
-    assert_eq!((error.offset(), error.next_offset(), bench.position()), (Some(2), Some(22), Some(2)));
-    bench.fetcher.seek(&key(0), StartAt::Offset(error.next_offset().unwrap())).unwrap();
-    bench.feed(batch(22, 1));
-    assert_eq!(values(&bench.take()), ["v22"]);
-}
-
-#[test]
-fn a_header_that_lies_does_not_tell_to_skip_the_whole_log() {
-    let mut bench = Bench::one(StartAt::Offset(0));
-    let mut damaged = stored(0, 2, |header| header.last_offset_delta = i32::MAX - 1);
-    *damaged.last_mut().unwrap() ^= 1;
-    bench.feed(damaged);
-    assert_eq!(bench.error().next_offset(), Some(100), "the high watermark");
-}
-
-#[test]
-fn a_broker_whose_partitions_are_all_paused_or_full_is_left_in_peace() {
-    let settings = ConsumerSettings { queued_min_messages: 4, ..ConsumerSettings::default() };
-    let mut bench = Bench::new(settings, &[(1, 5), (1, 5)]);
-    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
-    let (token, ..) = bench.fetch();
-    bench.answer(token, vec![data(0, [batch(0, 5), batch(5, 5)].concat()), data(1, vec![])]);
-    bench.decode();
-    bench.fetcher.pause(&key(1)).unwrap();
-    bench.no_fetch();
-    assert_eq!(bench.deadline, Instant::FAR_FUTURE);
-    bench.fetcher.resume(&key(1)).unwrap();
-    // Once a short wait; then none until the application takes something.
-    for wait in [20, 500, 500] {
-        let (token, request, _) = bench.fetch();
-        assert_eq!(request.max_wait_ms, wait);
-        bench.answer(token, vec![data(1, vec![])]);
-    }
-    assert_eq!(bench.take().partition(), 0);
-    assert_eq!(bench.fetch().1.max_wait_ms, 20);
-}
-
-#[test]
-fn what_is_fetched_and_taken_is_counted() {
-    let mut bench = Bench::one(StartAt::Offset(0));
-    assert_eq!(bench.fetcher.metrics(), ConsumerSnapshot::default());
-    let records = [batch(0, 2), compressed(2, 10, &[7; 100])].concat();
-    let size = records.len() as u64;
-    let (token, ..) = bench.fetch();
-    bench.pass(Duration::from_millis(8));
-    bench.answer(token, vec![data(0, records)]);
-    bench.decode();
-    let metrics = bench.fetcher.metrics();
-    assert_eq!(
-        (metrics.fetch_requests, metrics.batches_fetched, metrics.records_fetched, metrics.bytes_fetched),
-        (1, 2, 12, size)
-    );
-    assert_eq!((metrics.records_consumed, metrics.bytes_held), (0, bench.fetcher.quota().held()));
-    assert_eq!(metrics.lag, [(key(0), 90)], "to the last stable offset");
-    let latency = metrics.fetch_latency_p50.unwrap().as_micros() as f64;
-    assert!((latency / 8000.0 - 1.0).abs() < 0.13, "{latency}");
-    drop(bench.take());
-    drop(bench.take());
-    let (token, ..) = bench.fetch();
-    bench.answer(token, vec![failed(ErrorCode::TopicAuthorizationFailed)]);
-    bench.error();
-    let metrics = bench.fetcher.metrics();
-    assert_eq!((metrics.batches_consumed, metrics.records_consumed, metrics.errors), (2, 12, 1));
-    assert!(metrics.bytes_consumed > size, "inflated");
-    assert_eq!((metrics.bytes_held, &metrics.lag[..]), (0, &[(key(0), 78)][..]));
-}
-
-#[test]
-fn a_broker_that_throttles_is_left_alone_until_the_time_is_over() {
-    let mut bench = Bench::new(ConsumerSettings::default(), &[(1, 5), (2, 5)]);
-    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
-    let (token, ..) = bench.fetch();
-    bench.commands.clear();
-    let responses = vec![FetchableTopicResponse {
-        topic_id: Uuid([7; 16]),
-        partitions: vec![data(0, batch(0, 1))],
-        ..FetchableTopicResponse::default()
-    }];
-    let response = FetchResponse { throttle_time_ms: 700, responses, ..FetchResponse::default() };
-    bench.fetcher.on_fetch(bench.now, token, Ok(response));
-    bench.decode();
-    assert_eq!(values(&bench.take()), ["v0"], "what came is handed out");
-    bench.no_fetch();
-    assert_eq!(bench.deadline, bench.now + Duration::from_millis(700));
-    bench.pass(Duration::from_millis(699)).no_fetch();
-    bench.pass(Duration::from_millis(1));
-    assert_eq!(bench.fetch().1.topics[0].partitions[0].partition, 0);
-    assert_eq!(bench.fetcher.metrics().throttle_time, Duration::from_millis(700));
-}
-
-#[test]
-fn a_fetch_session_says_only_what_changed() {
-    let answer = |bench: &mut Bench, token, session_id, error_code, partitions: Vec<PartitionData>| {
-        let responses = vec![FetchableTopicResponse { topic_id: Uuid([7; 16]), partitions, ..FetchableTopicResponse::default() }];
-        let response = FetchResponse { session_id, error_code, responses, ..FetchResponse::default() };
-        bench.fetcher.on_fetch(bench.now, token, Ok(response));
-        bench.decode();
-    };
-    let asked = |request: &FetchRequest| {
-        let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
-        let forgotten = request.forgotten_topics_data.iter().flat_map(|topic| topic.partitions.clone()).collect::<Vec<_>>();
-        let partitions = partitions.map(|p| (p.partition, p.fetch_offset)).collect::<Vec<_>>();
-        ((request.session_id, request.session_epoch), partitions, forgotten)
-    };
-    let mut bench = Bench::new(ConsumerSettings::default(), &[(1, 5), (1, 5)]);
-    bench.fetcher.assign([0, 1].map(|p| (key(p), StartAt::Offset(0))));
-    let (token, request, _) = bench.fetch();
-    assert_eq!(asked(&request), ((0, 0), vec![(0, 0), (1, 0)], vec![]));
-    answer(&mut bench, token, 77, 0, vec![data(0, batch(0, 2)), data(1, vec![])]);
-    let (token, request, _) = bench.fetch();
-    assert_eq!(asked(&request), ((77, 1), vec![(0, 2)], vec![]));
-    // Nothing of partition 0 is no error within a session.
-    answer(&mut bench, token, 77, 0, vec![data(1, batch(0, 1))]);
-    assert_eq!(bench.take().partition(), 0);
-    assert_eq!(bench.take().partition(), 1);
-    bench.fetcher.pause(&key(0)).unwrap();
-    let (token, request, _) = bench.fetch();
-    assert_eq!(asked(&request), ((77, 2), vec![(1, 1)], vec![0]));
-    // The broker has forgotten the session: asked in full at once, and nobody is told.
-    answer(&mut bench, token, 0, ErrorCode::FetchSessionIdNotFound.code(), vec![]);
-    bench.fetcher.resume(&key(0)).unwrap();
-    let (token, request, _) = bench.fetch();
-    assert_eq!(asked(&request), ((0, 0), vec![(0, 2), (1, 1)], vec![]));
-    assert!(bench.fetcher.take().is_none());
-    // A broken connection: nobody knows what the broker remembers.
-    answer(&mut bench, token, 78, 0, vec![data(0, vec![]), data(1, vec![])]);
-    let (token, ..) = bench.fetch();
-    bench.fetcher.on_fetch(bench.now, token, Err(Error::new(ErrorKind::Transport, "the connection broke").retriable()));
-    bench.pass(Duration::from_secs(1));
-    assert_eq!(asked(&bench.fetch().1).0, (78, 0));
-}
-
-#[test]
-fn a_broker_that_refuses_full_requests_for_their_session_is_not_asked_without_end() {
-    let mut bench = Bench::one(StartAt::Offset(0));
-    let (token, ..) = bench.fetch();
-    let response = FetchResponse { error_code: ErrorCode::InvalidFetchSessionEpoch.code(), ..FetchResponse::default() };
-    bench.fetcher.on_fetch(bench.now, token, Ok(response));
-    bench.no_fetch();
-    bench.pass(Duration::from_millis(120));
-    bench.fetch();
 }

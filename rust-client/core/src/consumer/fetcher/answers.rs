@@ -2,7 +2,7 @@
 
 use ottla_protocol::messages::fetch::NodeEndpoint;
 
-use super::errors::{truncated, unreadable};
+use super::errors::truncated;
 use super::*;
 
 impl Fetcher {
@@ -152,94 +152,6 @@ impl Fetcher {
             let at = asked.offset;
             self.on_unreadable(now, &asked.key, at, at.saturating_add(1), reason);
         }
-    }
-
-    /// The next piece of work for the driver: decode it and report with [`Self::on_decoded`]. One of a partition at a time, so that
-    /// the order holds; while there is one under way, another only if there is room.
-    pub fn next_completed(&mut self) -> Option<CompletedFetch> {
-        let subscription = &mut self.subscription;
-        self.completed.retain(|fetch| subscription.current(&fetch.key, fetch.generation).is_some());
-        if self.decoding >= MAX_DECODING {
-            return None;
-        }
-        let busy = |fetch: &CompletedFetch| subscription.partitions.get(&fetch.key).is_some_and(|partition| partition.decoding);
-        let next = self.completed.iter().position(|fetch| !busy(fetch))?;
-        let quota = &self.decode_settings.quota;
-        // What waits here is counted as well, so that alone must not stop it.
-        let waiting: usize = self.completed.iter().map(|fetch| fetch.held.bytes()).sum();
-        let full =
-            quota.room() == 0 && (self.decoding > 0 || quota.held().saturating_sub(waiting) >= self.settings.queued_max_bytes);
-        if full && !(self.starving && self.ready.is_empty() && self.decoding == 0) {
-            return None;
-        }
-        let fetch = self.completed.remove(next)?;
-        if let Some(partition) = self.subscription.partitions.get_mut(&fetch.key) {
-            partition.decoding = true;
-        }
-        self.decoding += 1;
-        Some(fetch)
-    }
-
-    /// Takes in what was decoded.
-    pub fn on_decoded(&mut self, now: Instant, decoded: Decoded) {
-        self.decoding = self.decoding.saturating_sub(1);
-        self.wake = true;
-        let Some(partition) = self.subscription.current(&decoded.key, decoded.generation) else { return };
-        partition.decoding = false;
-        if let Some(at) = decoded.lost {
-            let wait = self.step_back(&decoded.key, at);
-            if let Some(partition) = self.subscription.partitions.get_mut(&decoded.key) {
-                partition.retry_at = now + wait;
-            }
-            return;
-        }
-        for entry in decoded.entries {
-            if let DecodedEntry::Batch(batch) = &entry {
-                self.counters.batches_fetched += 1;
-                self.counters.records_fetched += batch.len_hint() as u64;
-                self.counters.bytes_fetched += batch.header().total_len() as u64;
-            }
-            partition.push(entry);
-        }
-        if let Some(rest) = decoded.rest {
-            self.completed.push_front(rest);
-        }
-        if let Some((at, next, reason)) = decoded.error {
-            self.on_unreadable(now, &decoded.key, at, next, reason);
-        }
-        self.enqueue(&decoded.key);
-        // Offsets without records move the position though nobody takes anything.
-        if self.is_ready() {
-            self.starving = false;
-        }
-    }
-
-    /// Fetches again from `at`, which is behind all that is decoded. Returns how long to wait before.
-    fn step_back(&mut self, key: &TopicPartition, at: i64) -> Duration {
-        let generation = self.subscription.next_generation();
-        let Some(partition) = self.subscription.partitions.get_mut(key) else { return Duration::ZERO };
-        let wait = backoff(partition.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
-        partition.attempts = partition.attempts.saturating_add(1);
-        partition.generation = generation;
-        partition.fetching = false;
-        partition.decoding = false;
-        partition.fetch_offset = at;
-        partition.fetch_epoch = partition.epoch_before(at);
-        partition.buffered = partition.entries.iter().map(|entry| if let Entry::Batch(b) = entry { b.weight } else { 0 }).sum();
-        wait
-    }
-
-    /// A batch that can't be read: the application hears of it after what stands before, and the position stays in front of it.
-    /// It is fetched again when the application has heard, since another copy may be sound.
-    pub(super) fn on_unreadable(&mut self, now: Instant, key: &TopicPartition, at: i64, next: i64, reason: DecodeError) {
-        let wait = self.step_back(key, at);
-        if let Some(partition) = self.subscription.partitions.get_mut(key) {
-            partition.retry_at = now + wait;
-            // The header may be what is damaged.
-            let end = partition.watermarks.high_watermark.unwrap_or(i64::MAX).max(at.saturating_add(1));
-            partition.entries.push_back(Entry::Error(unreadable(key, at, next.clamp(at.saturating_add(1), end), reason)));
-        }
-        self.enqueue(key);
     }
 
     /// The log ends at `end_offset` in the epoch of what was read last (KIP-320): what was read behind it is not in the log.
@@ -407,114 +319,6 @@ impl Fetcher {
             self.errors.push_back(error);
         }
         self.refresh = true;
-    }
-
-    /// Takes in the answer to a [`ConsumerCommand::ListOffsets`].
-    pub fn on_list_offsets(&mut self, now: Instant, token: u64, answer: Result<ListOffsetsResponse, Error>) {
-        let Some((broker, asked)) = self.end_query(token) else { return };
-        let response = match answer {
-            Ok(response) => response,
-            Err(error) => return self.on_query_failure(now, &asked, &error),
-        };
-        self.throttle(now, broker, response.throttle_time_ms);
-        let mut data: BTreeMap<TopicPartition, ListOffsetsPartitionResponse> = BTreeMap::new();
-        for topic in response.topics {
-            for partition in topic.partitions {
-                data.insert(TopicPartition { topic: topic.name.clone(), partition: partition.partition_index }, partition);
-            }
-        }
-        for asked in &asked {
-            let Some(found) = data.remove(&asked.key) else {
-                let error = Error::new(ErrorKind::Protocol, "the broker's answer to ListOffsets lacks the partition");
-                self.on_query_failure(now, std::slice::from_ref(asked), &error);
-                continue;
-            };
-            let code = ErrorCode::from_code(found.error_code);
-            if code != ErrorCode::None {
-                self.on_partition_error(now, asked, code);
-                continue;
-            }
-            let generation = self.subscription.next_generation();
-            let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { continue };
-            partition.on_success();
-            if found.offset < 0 {
-                // No record is that young: the end. (An answer without an end would be asked for for ever.)
-                let nothing = matches!(partition.state, FetchState::AwaitReset { timestamp } if timestamp != LATEST_TIMESTAMP);
-                if nothing {
-                    partition.await_reset(LATEST_TIMESTAMP);
-                    continue;
-                }
-            }
-            partition.restart(generation);
-            partition.move_to(found.offset.max(0), found.leader_epoch);
-            partition.validated_epoch = partition.validated_epoch.max(asked.leader_epoch);
-        }
-    }
-
-    /// Takes in the answer to a [`ConsumerCommand::OffsetForLeaderEpoch`].
-    pub fn on_offset_for_leader_epoch(&mut self, now: Instant, token: u64, answer: Result<OffsetForLeaderEpochResponse, Error>) {
-        let Some((broker, asked)) = self.end_query(token) else { return };
-        let response = match answer {
-            Ok(response) => response,
-            Err(error) if error.kind() == ErrorKind::UnsupportedVersion => {
-                // The broker is too old to be asked: nothing can be checked.
-                return asked.iter().for_each(|asked| self.validated(asked));
-            }
-            Err(error) => return self.on_query_failure(now, &asked, &error),
-        };
-        self.throttle(now, broker, response.throttle_time_ms);
-        let mut data: BTreeMap<TopicPartition, EpochEndOffset> = BTreeMap::new();
-        for topic in response.topics {
-            for partition in topic.partitions {
-                data.insert(TopicPartition { topic: topic.topic.clone(), partition: partition.partition }, partition);
-            }
-        }
-        for asked in &asked {
-            let Some(end) = data.remove(&asked.key) else {
-                let error = Error::new(ErrorKind::Protocol, "the broker's answer to OffsetForLeaderEpoch lacks the partition");
-                self.on_query_failure(now, std::slice::from_ref(asked), &error);
-                continue;
-            };
-            match ErrorCode::from_code(end.error_code) {
-                ErrorCode::None if end.leader_epoch >= 0 && end.end_offset >= asked.offset => self.validated(asked),
-                ErrorCode::None => {
-                    self.validated(asked);
-                    if self.subscription.current(&asked.key, asked.generation).is_some() {
-                        self.truncate(&asked.key, end.leader_epoch, end.end_offset);
-                    }
-                }
-                code => self.on_partition_error(now, asked, code),
-            }
-        }
-    }
-
-    pub(super) fn validated(&mut self, asked: &Asked) {
-        if let Some(partition) = self.subscription.current(&asked.key, asked.generation) {
-            partition.on_success();
-            partition.validated_epoch = asked.leader_epoch;
-            partition.state = FetchState::Fetching;
-        }
-    }
-
-    pub(super) fn end_query(&mut self, token: u64) -> Option<(i32, Vec<Asked>)> {
-        let InFlight { broker, asked, .. } = self.in_flight.remove(&token)?;
-        for one in &asked {
-            if let Some(partition) = self.subscription.current(&one.key, one.generation) {
-                partition.querying = false;
-            }
-        }
-        self.wake = true;
-        Some((broker, asked))
-    }
-
-    pub(super) fn on_query_failure(&mut self, now: Instant, asked: &[Asked], error: &Error) {
-        for one in asked {
-            if self.subscription.current(&one.key, one.generation).is_some() {
-                let error = error.clone().with_topic(one.key.topic.as_str()).with_partition(one.key.partition);
-                let at_once = !error.is_retriable();
-                self.trouble(now, &one.key, error, at_once);
-            }
-        }
     }
 }
 
