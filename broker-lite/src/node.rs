@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ottla_protocol::Text;
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 
 use crate::config::BrokerConfig;
 use crate::fetch_session::FetchSessions;
@@ -35,7 +35,9 @@ pub(crate) struct Node {
     listen_ip: Option<IpAddr>,
     port: AtomicU16,
     running: AtomicBool,
-    isolated: watch::Sender<bool>,
+    isolated: AtomicBool,
+    /// Its waiters go on in the order in which they came, where those of a `watch` channel would not, so that a run can be replayed.
+    healed: Notify,
     fetch_sessions: Mutex<FetchSessions>,
     /// For the ids of fetch sessions.
     pub(crate) session_random: Random,
@@ -63,7 +65,8 @@ impl Node {
             listen_ip: setup.local_addr.map(|address| address.ip()),
             port: AtomicU16::new(setup.local_addr.map_or(0, |address| address.port())),
             running: AtomicBool::new(true),
-            isolated: watch::Sender::new(false),
+            isolated: AtomicBool::new(false),
+            healed: Notify::new(),
             session_random: Random::seeded(setup.seed),
             commands,
         };
@@ -103,7 +106,7 @@ impl Node {
 
     /// Whether the other brokers see it.
     pub(crate) fn is_alive(&self) -> bool {
-        self.is_running() && !*self.isolated.borrow()
+        self.is_running() && !self.isolated.load(Ordering::Relaxed)
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -115,14 +118,21 @@ impl Node {
     }
 
     pub(crate) fn set_isolated(&self, isolated: bool) {
-        self.isolated.send_replace(isolated);
+        self.isolated.store(isolated, Ordering::Release);
+        if !isolated {
+            self.healed.notify_waiters();
+        }
     }
 
     /// Ends when nothing is between the broker and its clients.
     pub(crate) async fn reachable(&self) {
-        if *self.isolated.borrow() {
-            // The sender lives in `self`, so this can't end before the broker is reachable again.
-            let _ = self.isolated.subscribe().wait_for(|isolated| !*isolated).await;
+        while self.isolated.load(Ordering::Acquire) {
+            let mut healed = std::pin::pin!(self.healed.notified());
+            // Registered before it looks again: nothing can come in between.
+            healed.as_mut().enable();
+            if self.isolated.load(Ordering::Acquire) {
+                healed.await;
+            }
         }
     }
 

@@ -118,3 +118,23 @@ async fn a_broker_in_memory_stops_restarts_and_goes_silent() {
 fn without_a_runtime_there_is_nothing_to_run_on() {
     assert!(Broker::builder().in_memory().start().unwrap_err().to_string().contains("runtime"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_an_isolated_broker_is_served_in_order() {
+    let broker = Broker::builder().in_memory().journal(100).start().unwrap();
+    broker.isolate(1).unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..40 {
+        let mut peer = AsyncPeer(broker.connect_in_memory(1).unwrap());
+        peer.send(12, &MetadataRequest::default()).await;
+        peers.push(peer);
+    }
+    // Long enough for each of them to get there.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    broker.heal(1).unwrap();
+    for peer in &mut peers {
+        peer.receive::<MetadataRequest>(12).await;
+    }
+    let served: Vec<u64> = broker.journal().entries().iter().map(|entry| entry.connection).collect();
+    assert!(served.len() == 40 && served.is_sorted(), "{served:?}");
+}
