@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ottla::{Client, Connecting, Connector, DeliveryReport, Error, ErrorKind, Offload, PurgedFrom, Record, StartAt, Stream};
+use ottla::{
+    Client, Connecting, Connector, DeliveryReport, Error, ErrorKind, NewTopic, Offload, PurgedFrom, Record, StartAt, Stream,
+};
 use ottla_broker::{Broker, Clock, MemoryConnector};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -383,4 +385,34 @@ async fn everything_dropped_with_work_under_way_ends_every_handle() {
         assert!(!isolated || failed == 100);
         drop(broker);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_a_while_is_tried_again_with_a_growing_wait() {
+    let clock = Clock::tokio(some_time_ago());
+    let broker = Broker::builder().in_memory().brokers(2).seed(1).clock(clock).start().unwrap();
+    let client = client_over(Arc::new(Memory(broker.memory_connector())), broker.bootstrap_servers(), &[]);
+    let new = NewTopic::new("replicated").partitions(1).replication_factor(2).config("min.insync.replicas", "2");
+    client.admin().create_topic(new).await.unwrap();
+    let producer = client.producer().unwrap();
+    producer.send(Record::to("replicated").value("0")).await.unwrap().await.unwrap();
+    let leader = client.admin().describe_topic("replicated").await.unwrap().partitions[0].leader.unwrap();
+    let follower = 3 - leader;
+    broker.stop_broker(follower).unwrap();
+    // NOT_ENOUGH_REPLICAS until it is back: after 100 ms, 200, 400, 800, and then about every second.
+    let refused = producer.send(Record::to("replicated").value("1")).await.unwrap();
+    tokio::time::sleep(MINUTE).await;
+    let retries = producer.metrics().retries;
+    assert!((50..=90).contains(&retries), "{retries} in a minute");
+    broker.restart_broker(follower).unwrap();
+    assert_eq!(refused.await.unwrap().offset, 1);
+    // And until delivery.timeout.ms, if it does not come back.
+    broker.stop_broker(follower).unwrap();
+    let begun = Instant::now();
+    let error = producer.send(Record::to("replicated").value("2")).await.unwrap().await.unwrap_err();
+    assert_eq!((error.kind(), error.possibly_written()), (ErrorKind::MsgTimedOut, false), "{error}");
+    about(begun.elapsed(), 2 * MINUTE);
+    broker.restart_broker(follower).unwrap();
+    assert_eq!(producer.send(Record::to("replicated").value("3")).await.unwrap().await.unwrap().offset, 2);
+    assert_eq!(read(&client, "replicated", 3).await, ["0", "1", "3"]);
 }
