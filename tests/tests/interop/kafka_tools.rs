@@ -2,6 +2,7 @@
 
 use ottla::{Record, StartAt};
 use ottla_broker::Broker;
+use ottla_protocol::compression::Compression;
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
 use crate::helper::{PATIENCE, client, read, some_time_ago, topic};
@@ -59,47 +60,42 @@ fn topics_are_created_listed_described_and_deleted() {
 fn the_console_producer_writes_what_our_consumer_reads() {
     the_same_on_both(|servers| {
         let client = client(servers, &[]);
-        let mut all = Vec::new();
-        for codec in ["none", "zstd"] {
-            let topic = topic(&client, 1);
-            let keyed = ["--topic", &topic, "--compression-codec", codec, "--reader-property", "parse.key=true"];
-            let lines: String = (0..100).map(|i| format!("key {i}\tvalue {i}\n")).collect();
-            tool(PRODUCER, servers, &keyed, &lines).unwrap();
-            let records = read(&client, &topic, 0, 100);
-            for (record, i) in records.iter().zip(0..) {
-                assert_eq!((record.key.as_deref(), record.offset), (Some(format!("key {i}").as_bytes()), i));
-                assert_eq!(record.value.as_deref(), Some(format!("value {i}").as_bytes()));
-            }
-            all.extend(records);
+        let topic = topic(&client, 1);
+        let keyed = ["--topic", &topic, "--compression-codec", "zstd", "--reader-property", "parse.key=true"];
+        let lines: String = (0..100).map(|i| format!("key {i}\tvalue {i}\n")).collect();
+        tool(PRODUCER, servers, &keyed, &lines).unwrap();
+        let records = read(&client, &topic, 0, 100);
+        for (record, i) in records.iter().zip(0..) {
+            assert_eq!((record.key.as_deref(), record.offset), (Some(format!("key {i}").as_bytes()), i));
+            assert_eq!(record.value.as_deref(), Some(format!("value {i}").as_bytes()));
         }
-        all
+        records
     });
 }
 
 #[test]
 fn the_console_consumer_reads_what_our_producer_writes() {
     the_same_on_both(|servers| {
-        let mut all = Vec::new();
-        for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
-            let client = client(servers, &[("compression.type", codec)]);
-            let topic = topic(&client, 2);
+        let topic = topic(&client(servers, &[]), 2);
+        // Batches of every codec, one behind the other.
+        for (codec, first) in Compression::ALL.iter().zip([0, 20, 40, 60, 80]) {
+            let client = client(servers, &[("compression.type", codec.name())]);
             let producer = client.producer().unwrap();
-            for i in 0..20 {
-                let (key, value) = (format!("{i}"), format!("value {i}"));
+            for i in first..first + 20 {
+                let (key, value) = (format!("{i}"), format!("value {i} {}", "x".repeat(50)));
                 drop(producer.try_send(&Record::to(&topic).partition(1).key(&key).value(&value).header("h", "x")).unwrap());
             }
             producer.flush_blocking();
-            let mut arguments = vec!["--topic", &topic, "--partition", "1", "--offset", "5", "--max-messages", "15"];
-            arguments.extend(["--timeout-ms", "60000"]);
-            for property in ["print.key=true", "print.headers=true", "print.offset=true"] {
-                arguments.extend(["--formatter-property", property]);
-            }
-            let printed = tool(CONSUMER, servers, &arguments, "").unwrap();
-            let expected: String = (5..20).map(|i| format!("Offset:{i}\th:x\t{i}\tvalue {i}\n")).collect();
-            assert_eq!(printed, expected, "{codec}");
-            all.push(printed);
         }
-        all
+        let mut arguments = vec!["--topic", &topic, "--partition", "1", "--offset", "5", "--max-messages", "95"];
+        arguments.extend(["--timeout-ms", "60000"]);
+        for property in ["print.key=true", "print.headers=true", "print.offset=true"] {
+            arguments.extend(["--formatter-property", property]);
+        }
+        let printed = tool(CONSUMER, servers, &arguments, "").unwrap();
+        let line = |i: u32| format!("Offset:{i}\th:x\t{i}\tvalue {i} {}\n", "x".repeat(50));
+        assert_eq!(printed, (5..100).map(line).collect::<String>());
+        printed
     });
 }
 
@@ -119,8 +115,7 @@ fn offsets_are_got() {
             plain(&printed, &topic)
         };
         assert_eq!(offsets("latest"), "TOPIC:0:0\nTOPIC:1:10\n");
-        assert_eq!(offsets("earliest"), "TOPIC:0:0\nTOPIC:1:0\n");
-        [offsets(&(from + 4).to_string()), offsets(&(from + 5000).to_string()), offsets("max-timestamp")]
+        [offsets(&(from + 4).to_string()), offsets("max-timestamp")]
     });
 }
 
