@@ -35,7 +35,10 @@ pub(super) fn unreadable(key: &TopicPartition, at: i64, next: i64, reason: Decod
         DecodeError::Compression { .. } | DecodeError::TooLarge { .. } => (ErrorKind::Compression, None),
         _ => (ErrorKind::Protocol, None),
     };
-    let what = format!("the records at offset {at} can't be read; the position stays there: seek to offset {next} to skip them");
+    let or_raise = if matches!(reason, DecodeError::TooLarge { .. }) { ", or raise inflate.max.bytes" } else { "" };
+    let what = format!(
+        "the records at offset {at} can't be read; the position stays there: seek to offset {next} to skip them{or_raise}"
+    );
     let error = Error::new(kind, what)
         .with_topic(key.topic.as_str())
         .with_partition(key.partition)
