@@ -14,14 +14,18 @@ use std::thread;
 use std::time::Duration;
 
 use beside::{Beside, LONG};
+use bytes::Bytes;
 use ottla::{Client, ClientBuilder, Error, Record, StartAt};
 use ottla_broker::Broker;
 use ottla_hostile_tests::allocator::Process;
 use ottla_hostile_tests::mutation::{mutate, noise};
-use ottla_hostile_tests::proxy::{Between, Proxy, Request, sized};
+use ottla_hostile_tests::proxy::{Between, Proxy, Request, read_frame, sized};
 use ottla_hostile_tests::{panics, seed};
-use ottla_protocol::ApiKey;
 use ottla_protocol::arbitrary::Random;
+use ottla_protocol::compression::{Compression, compress};
+use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::record::{Attributes, BatchHeader, BatchMeta, seal_header};
+use ottla_protocol::{ApiKey, Records, frame};
 use watchdog::{Step, watched};
 
 /// What bounds each call: short, so that a run is short.
@@ -274,6 +278,60 @@ fn answers_that_lie_end_no_client_and_lose_nothing_that_was_written() {
     assert!(rounds < 20 || (connected > 0 && written > 0 && read > 0), "the lies leave room for some truth");
     assert!(largest <= LARGEST, "a block of {largest} bytes");
     assert!(peak <= PEAK, "{peak} bytes were held at once");
+    assert_eq!(panics::count(), 0);
+}
+
+/// A batch of some kilobytes that inflates to 130 MB of zeros, with all its checksums right.
+fn bomb() -> Vec<u8> {
+    let mut stored = Vec::new();
+    // Frames that are within the bound one by one.
+    compress(Compression::Zstd, None, &[0; 100_000], &mut stored).unwrap();
+    let stored = stored.repeat(1300);
+    let meta = BatchMeta { count: 1, base_timestamp: 0, max_timestamp: 0 };
+    let mut header = BatchHeader::for_batch(&meta, Attributes::default().with_compression(Compression::Zstd));
+    let mut batch = seal_header(&mut header, &stored).to_vec();
+    batch.extend(stored);
+    batch
+}
+
+#[test]
+fn a_batch_that_would_inflate_beyond_its_bound_is_an_error_and_the_rest_is_read() {
+    let _alone = alone();
+    panics::watch();
+    let broker = Broker::builder().topic("target", 2).start().unwrap();
+    let partition = PartitionProduceData { index: 0, records: Some(Records::from(Bytes::from(bomb()))), ..Default::default() };
+    let topic = TopicProduceData { name: "target".into(), partition_data: vec![partition], ..Default::default() };
+    let request = ProduceRequest { acks: -1, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() };
+    let mut stream = TcpStream::connect(broker.local_addr()).unwrap();
+    stream.write_all(&frame::encode_request(9, 1, None, &request).unwrap().concat()).unwrap();
+    read_frame(&mut stream).unwrap();
+    assert_eq!(broker.stored_batches("target", 0).unwrap().len(), 1, "the broker takes it, as Kafka does");
+
+    let process = Process::watch();
+    let client = builder(broker.bootstrap_servers(), &[]).build().unwrap();
+    let producer = client.producer().unwrap();
+    for partition in [0, 1] {
+        producer.send_blocking(Record::to("target").partition(partition).value("good")).unwrap().wait().unwrap();
+    }
+    let consumer = client.consumer().unwrap();
+    consumer.assign([("target", 0, StartAt::Beginning), ("target", 1, StartAt::Beginning)]);
+    let mut errors = Vec::new();
+    let mut read = Vec::new();
+    // What is after the bomb is reached by going past it, as an application does that wants to.
+    while read.len() < 2 {
+        match consumer.next_blocking(LONG) {
+            Ok(batch) => read.extend(batch.expect("a batch in time").records().map(|record| record.offset)),
+            Err(error) => {
+                errors.push(error.to_string());
+                consumer.seek("target", 0, StartAt::Offset(1)).unwrap();
+            }
+        }
+    }
+    read.sort_unstable();
+    assert_eq!(read, [0, 1], "offset 0 of the one partition, and 1 of the other");
+    assert!(matches!(&*errors, [error] if error.contains("target") && error.contains("inflate.max.bytes")), "{errors:?}");
+    println!("{errors:?}; largest block {}, peak {}", process.largest(), process.peak());
+    assert!(process.largest() <= LARGEST, "a block of {} bytes", process.largest());
     assert_eq!(panics::count(), 0);
 }
 
