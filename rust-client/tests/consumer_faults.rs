@@ -60,7 +60,7 @@ async fn a_replica_in_the_same_rack_is_read_from() {
     assert_eq!(read(&consumer, 10).await, (0..10).collect::<Vec<_>>());
     let fetches = |broker_id: i32| broker.journal().count(|entry| entry.api == ApiKey::Fetch && entry.broker == broker_id);
     assert_eq!(fetches(leader), 1, "which named the follower");
-    assert!(fetches(follower) >= 1);
+    assert!(fetches(follower) >= 1 && consumer.metrics().follower_fetches >= 1);
     // What the follower does not have is asked for at the leader, and no reset is due.
     let rule = Rule {
         broker: Some(follower),

@@ -54,7 +54,7 @@ impl KafkaOptions {
         Self { brokers, ..Self::default() }
     }
 
-    /// With one more line in `server.properties`.
+    /// With one more line in `server.properties`, in which `{node}` stands for the broker's id.
     #[must_use]
     pub fn property(mut self, name: &str, value: &str) -> Self {
         self.properties.push((name.to_owned(), value.to_owned()));
@@ -350,6 +350,7 @@ log.cleaner.dedupe.buffer.size=16777216
         data = data.display(),
     );
     for (name, value) in &options.properties {
+        let value = value.replace("{node}", &node_id.to_string());
         text.push_str(&format!("{name}={value}\n"));
     }
     text

@@ -10,6 +10,7 @@ mod gone;
 mod helper;
 mod kafka_tools;
 mod line;
+mod nearby;
 mod paused_time;
 mod round_trip;
 mod three_brokers;

@@ -56,6 +56,7 @@ struct Asked {
     generation: u64,
     offset: i64,
     epoch: i32,
+    leader: i32,
     leader_epoch: i32,
 }
 
@@ -295,6 +296,7 @@ impl Fetcher {
             generation: partition.generation,
             offset: partition.fetch_offset,
             epoch: partition.fetch_epoch,
+            leader: info.leader,
             leader_epoch: info.leader_epoch,
         };
         let broker =

@@ -11,6 +11,8 @@ use crate::metrics::Histogram;
 pub struct ConsumerSnapshot {
     /// Fetch requests sent.
     pub fetch_requests: u64,
+    /// Of them those to another replica than the leader (KIP-392).
+    pub follower_fetches: u64,
     /// Fetch requests without an answer: the broker could not be reached, or did not answer in time.
     pub fetch_failures: u64,
     /// Batches fetched and decoded, those of control records and of aborted transactions not counted.
@@ -48,6 +50,7 @@ pub struct ConsumerSnapshot {
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) fetch_requests: u64,
+    pub(super) follower_fetches: u64,
     pub(super) fetch_failures: u64,
     pub(super) batches_fetched: u64,
     pub(super) records_fetched: u64,
@@ -66,6 +69,7 @@ impl Counters {
     pub(super) fn snapshot(&self, bytes_held: usize, lag: Vec<(TopicPartition, u64)>) -> ConsumerSnapshot {
         ConsumerSnapshot {
             fetch_requests: self.fetch_requests,
+            follower_fetches: self.follower_fetches,
             fetch_failures: self.fetch_failures,
             batches_fetched: self.batches_fetched,
             records_fetched: self.records_fetched,

@@ -203,7 +203,10 @@ impl Fetcher {
         let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
         let preferred = partition.preferred.take();
         if code == ErrorCode::OffsetOutOfRange && preferred.is_some_and(|(replica, _)| replica == broker) {
-            // A follower may lag, or have cut off more than the leader: that one knows.
+            // A follower may lag, or have cut off more than the leader: that one knows. After a wait, since it may well name the same
+            // follower again.
+            let (first, longest) = (self.settings.retry_backoff, self.settings.retry_backoff_max);
+            partition.retry_at = now + backoff(0, first, longest, &mut self.rng);
             return;
         }
         let first = partition.attempts == 0;

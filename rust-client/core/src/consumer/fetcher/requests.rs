@@ -116,8 +116,10 @@ impl Fetcher {
                 partition.fetching = true;
             }
         }
+        let follower = asked.iter().any(|one| one.leader != broker);
         let token = self.token(now, broker, asked);
         self.counters.fetch_requests += 1;
+        self.counters.follower_fetches += u64::from(follower);
         self.brokers.entry(broker).or_default().fetch = Some(token);
         commands.push(ConsumerCommand::Fetch { token, broker, request, max_version: without_id.then_some(12) });
     }

@@ -50,6 +50,8 @@ fn what_a_follower_does_not_have_the_leader_is_asked_for() {
     let mut bench = near();
     let (_, token, _) = fetch_of(&mut bench);
     bench.answer(token, vec![failed(ErrorCode::OffsetOutOfRange)]);
+    bench.no_fetch();
+    bench.pass(Duration::from_millis(120));
     let (broker, token, request) = fetch_of(&mut bench);
     assert_eq!((broker, request.topics[0].partitions[0].fetch_offset), (1, 0), "no reset");
     // What the leader does not have either is out of range.
