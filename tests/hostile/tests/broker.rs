@@ -9,15 +9,18 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use beside::{Beside, LONG};
+use bytes::Bytes;
 use ottla::{Client, NewTopic, Record, StartAt};
 use ottla_broker::Broker;
 use ottla_hostile_tests::allocator::Process;
 use ottla_hostile_tests::mutation::{mutate, noise};
 use ottla_hostile_tests::proxy::{Between, Proxy, Request, sized};
-use ottla_hostile_tests::{messages, panics, seed};
+use ottla_hostile_tests::{batches, messages, panics, seed};
 use ottla_protocol::arbitrary::Random;
 use ottla_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
-use ottla_protocol::{ApiKey, frame};
+use ottla_protocol::messages::list_offsets::{ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic};
+use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::{ApiKey, Records, frame};
 
 /// The largest block that the broker may allocate, whatever is claimed. Its log is in memory and grows in segments.
 const LARGEST: usize = 4 << 20;
@@ -54,6 +57,9 @@ fn recorded(bootstrap_servers: &str, recorder: &Recorder) -> Vec<Request> {
         consumer.assign([("target", 0, StartAt::Beginning), ("target", 1, StartAt::Beginning)]);
         consumer.next_blocking(LONG).unwrap().unwrap();
         client.admin().create_topic_blocking(NewTopic::new(format!("topic-{codec}"))).unwrap();
+        if codec == "none" {
+            client.admin().create_topic_blocking(NewTopic::new("compacted").config("cleanup.policy", "compact")).unwrap();
+        }
         producer.close_blocking().unwrap();
     }
     std::mem::take(&mut *recorder.0.lock().unwrap())
@@ -62,8 +68,9 @@ fn recorded(bootstrap_servers: &str, recorder: &Recorder) -> Vec<Request> {
 /// What one hostile connection sends.
 fn hostile(random: &mut Random, valid: &[Request], messages: &messages::Messages) -> Vec<u8> {
     let pick = |random: &mut Random| valid[random.below(valid.len())].frame.clone();
-    match random.below(10) {
+    match random.below(12) {
         0 => noise(random),
+        10 | 11 => batches_that_lie(random),
         1 => {
             // A size that lies, and a little of what it promises.
             let size = [i32::MAX, i32::MIN, -1, 104_857_600, 104_857_601, 50_000_000, 0, 1][random.below(8)];
@@ -116,6 +123,25 @@ fn hostile(random: &mut Random, valid: &[Request], messages: &messages::Messages
     }
 }
 
+/// Batches whose checksum is right and whose inside is not, and then the requests for which a broker looks inside: a search by
+/// time, and keys where the topic is compacted.
+fn batches_that_lie(random: &mut Random) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for name in ["garbage", "compacted"] {
+        let records = Records::from(Bytes::from(batches::arbitrary(random, true)));
+        let partition = PartitionProduceData { index: 0, records: Some(records), ..Default::default() };
+        let topic = TopicProduceData { name: name.into(), partition_data: vec![partition], ..Default::default() };
+        let request = ProduceRequest { acks: 1, timeout_ms: 100, topic_data: vec![topic], ..Default::default() };
+        bytes.extend(frame::encode_request(9, 1, None, &request).unwrap().concat());
+        let timestamp = [-1, -2, -3, 0, 1_600_000_000_000, i64::MAX, random.bits() as i64][random.below(7)];
+        let partition = ListOffsetsPartition { timestamp, ..Default::default() };
+        let topic = ListOffsetsTopic { name: name.into(), partitions: vec![partition], ..Default::default() };
+        let request = ListOffsetsRequest { replica_id: -1, topics: vec![topic], ..Default::default() };
+        bytes.extend(frame::encode_request(7, 2, None, &request).unwrap().concat());
+    }
+    bytes
+}
+
 /// A topic of two billion partitions, which changed requests would seldom ask for.
 fn many_partitions() -> Vec<u8> {
     let topic = CreatableTopic { name: "many".into(), num_partitions: i32::MAX, replication_factor: 1, ..Default::default() };
@@ -151,7 +177,8 @@ fn hostile_connections_disturb_nobody() {
     let (seed, first, inputs) = (seed::seed(), seed::first(), seed::inputs(3000));
     let recorder = Arc::new(Recorder::default());
     let proxy = Proxy::start(recorder.clone());
-    let broker = Broker::builder().advertised(proxy.address()).topic("target", 2).topic("beside", 1).start().unwrap();
+    let broker =
+        Broker::builder().advertised(proxy.address()).topic("target", 2).topic("garbage", 1).topic("beside", 1).start().unwrap();
     proxy.connect_to(broker.local_addr());
     let valid = recorded(&proxy.address(), &recorder);
     for api in [ApiKey::Produce, ApiKey::Fetch, ApiKey::Metadata, ApiKey::ListOffsets, ApiKey::CreateTopics] {
@@ -186,6 +213,8 @@ fn hostile_connections_disturb_nobody() {
     }
     drop(slow);
     let records = beside.finish();
+    let stored = ["garbage", "compacted"].map(|topic| broker.stored_batches(topic, 0).unwrap().len());
+    assert!(inputs < 1000 || stored.iter().all(|stored| *stored > 0), "batches that lie inside are stored: {stored:?}");
     println!(
         "{inputs} hostile connections, {records} records beside them, largest block {}, peak {}",
         process.largest(),
