@@ -15,7 +15,7 @@ use ottla_core::time::Clock;
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
 use ottla_protocol::{Request, Text};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::admin::Admin;
@@ -26,6 +26,7 @@ use crate::network::{ConnectionSettings, PoolSettings};
 use crate::offload::BlockingPool;
 use crate::producer::{Producer, ProducerBuilder};
 use crate::runtime::{RuntimeClock, block_on, seed, shared};
+use crate::watched::{Watched, Watcher};
 
 /// A client of one cluster. Cloning it is cheap and shares everything; when the last clone, and the last of what was made from
 /// it, is dropped, its connections close.
@@ -48,7 +49,7 @@ pub(crate) struct ClientInner {
     cluster: ArcSwap<Cluster>,
     updater: Mutex<MetadataUpdater>,
     wake: Arc<Notify>,
-    news: watch::Sender<News>,
+    news: Watched<News>,
     rng: Mutex<Rng>,
 }
 
@@ -178,7 +179,7 @@ impl ClientBuilder {
             wake: Arc::new(Notify::new()),
             counters,
             offload: self.offload.unwrap_or_else(|| Arc::new(BlockingPool(handle.clone()))),
-            news: watch::Sender::new(News::default()),
+            news: Watched::new(News::default()),
             rng: Mutex::new(rng),
             handle,
         });
@@ -311,12 +312,12 @@ impl ClientInner {
             let version = cluster.version;
             self.cluster.store(cluster);
             drop(updater);
-            self.news.send_replace(News { version, error: None });
+            self.news.set(News { version, error: None });
         }
     }
 
     /// Changes whenever metadata came or could not be had.
-    pub(crate) fn news(&self) -> watch::Receiver<News> {
+    pub(crate) fn news(&self) -> Watcher<News> {
         self.news.subscribe()
     }
 
@@ -352,22 +353,20 @@ impl ClientInner {
         self.run(async move {
             let wait = async {
                 loop {
-                    let seen = news.borrow_and_update().clone();
+                    let seen = news.get();
                     match seen.error {
                         _ if seen.version > 0 => return Ok(()),
                         // It will not get better by waiting.
                         Some(error) if error.kind() == ErrorKind::Protocol || !error.is_retriable() => return Err(error),
                         _ => {}
                     }
-                    if news.changed().await.is_err() {
-                        return Err(Error::new(ErrorKind::Closed, "the client was closed"));
-                    }
+                    news.changed().await;
                 }
             };
             match tokio::time::timeout(limit, wait).await {
                 Ok(result) => result,
                 Err(_) => {
-                    let cause = inner.news.borrow().error.clone();
+                    let cause = inner.news.get().error;
                     let names: Vec<String> = inner.bootstrap().iter().map(|b| format!("{}:{}", b.host, b.port)).collect();
                     let what = format!(
                         "no bootstrap server of {} answered within connect.timeout.ms ({} ms)",
@@ -545,15 +544,15 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
                         inner.cluster.store(cluster);
                         version
                     };
-                    inner.news.send_replace(News { version, error: None });
+                    inner.news.set(News { version, error: None });
                 }
                 Err(error) => {
                     // One line when it begins, not one for each attempt.
-                    if inner.news.borrow().error.is_none() {
+                    if inner.news.get().error.is_none() {
                         tracing::warn!(%error, "no metadata");
                     }
                     lock(&inner.updater).on_failure(now);
-                    inner.news.send_modify(|news| news.error = Some(error));
+                    inner.news.change(|news| news.error = Some(error));
                 }
             }
         }

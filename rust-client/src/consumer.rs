@@ -446,7 +446,7 @@ impl Driver {
                 Some(answer) = self.tasks.join_next(), if !self.tasks.is_empty() => self.take_in(answer.ok()),
                 Some(decoded) = decoded.recv() => self.take_in_decoded(decoded),
                 () = self.shared.wake.notified() => {}
-                changed = news.changed() => if changed.is_err() { break },
+                () = news.changed() => {}
                 () = tokio::time::sleep_until(until) => {}
             }
         }

@@ -25,6 +25,7 @@ mod offload;
 mod offsets;
 mod producer;
 mod runtime;
+mod watched;
 
 pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
 pub use client::{Client, ClientBuilder};

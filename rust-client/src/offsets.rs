@@ -44,7 +44,7 @@ pub(crate) async fn list_offsets(
         client.follow(&key.topic);
     }
     loop {
-        news.borrow_and_update();
+        news.get();
         let cluster = client.cluster();
         let mut last = None;
         let mut plans: BTreeMap<i32, Vec<(&TopicPartition, i32, i64)>> = BTreeMap::new();

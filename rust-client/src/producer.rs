@@ -482,11 +482,7 @@ impl Driver {
                     }
                 }
                 () = wake.notified() => {}
-                changed = news.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                }
+                () = news.changed() => {}
                 _ = stopped.changed() => return,
                 () = tokio::time::sleep_until(self.client.clock.to_tokio(deadline)) => {}
             }

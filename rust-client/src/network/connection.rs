@@ -12,11 +12,12 @@ use ottla_core::time::{Clock, Instant};
 use ottla_protocol::frame::{encode_request, next_frame};
 use ottla_protocol::{ApiKey, Decode, Reader, Request, Text};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::transport::{Connector, Stream};
 use crate::metrics::ClientCounters;
 use crate::runtime::RuntimeClock;
+use crate::watched::Watched;
 
 /// Called once with the answer's body (`None` where the broker sends none), or with why there is none.
 pub(crate) type Reply = Box<dyn FnOnce(Result<Option<Reader>, Error>) + Send>;
@@ -74,7 +75,6 @@ pub(crate) struct Closed {
 pub(crate) struct Connection {
     outgoing: mpsc::UnboundedSender<Outgoing>,
     shared: Arc<Shared>,
-    state: watch::Receiver<State>,
     next_id: AtomicI32,
 }
 
@@ -83,7 +83,7 @@ struct Shared {
     clock: Arc<RuntimeClock>,
     counters: Arc<ClientCounters>,
     apis: OnceLock<BrokerApis>,
-    state: watch::Sender<State>,
+    state: Watched<State>,
     awaited: Mutex<Option<ConnectionState<Reply>>>,
     /// When the last request was sent, in microseconds of the clock.
     last_used: AtomicU64,
@@ -115,7 +115,7 @@ impl Shared {
         let error = self.place(error.clone());
         let awaited: Vec<Reply> = self.awaited().as_mut().map(ConnectionState::take_awaited).into_iter().flatten().collect();
         let was_idle = self.apis.get().is_some() && awaited.is_empty();
-        self.state.send_replace(State::Closed(Closed { error: error.clone(), at: self.clock.now(), was_idle }));
+        self.state.set(State::Closed(Closed { error: error.clone(), at: self.clock.now(), was_idle }));
         self.closing.notify_one();
         for reply in awaited {
             reply(Err(error.clone()));
@@ -133,33 +133,32 @@ impl Connection {
         again: bool,
     ) -> Self {
         let (outgoing, incoming) = mpsc::unbounded_channel();
-        let (state, seen) = watch::channel(State::Opening);
         let shared = Arc::new(Shared {
             target,
             clock,
             counters: settings.counters.clone(),
             apis: OnceLock::new(),
-            state,
+            state: Watched::new(State::Opening),
             awaited: Mutex::new(None),
             last_used: AtomicU64::new(0),
             changed: Notify::new(),
             closing: Notify::new(),
         });
         tokio::spawn(run(shared.clone(), connector, settings, incoming, again));
-        Self { outgoing, shared, state: seen, next_id: AtomicI32::new(1) }
+        Self { outgoing, shared, next_id: AtomicI32::new(1) }
     }
 
     /// How it ended, if it has.
     pub(crate) fn closed(&self) -> Option<Closed> {
-        match &*self.state.borrow() {
-            State::Closed(closed) => Some(closed.clone()),
+        match self.shared.state.get() {
+            State::Closed(closed) => Some(closed),
             _ => None,
         }
     }
 
     /// Whether requests may be sent now.
     pub(crate) fn is_ready(&self) -> bool {
-        matches!(&*self.state.borrow(), State::Ready)
+        matches!(self.shared.state.get(), State::Ready)
     }
 
     /// Whether the handshake was ever done.
@@ -169,7 +168,7 @@ impl Connection {
 
     /// Waits until requests may be sent.
     pub(crate) async fn ready(&self) -> Result<&BrokerApis, Error> {
-        let mut state = self.state.clone();
+        let mut state = self.shared.state.subscribe();
         loop {
             if let Some(closed) = self.closed() {
                 return Err(closed.error);
@@ -177,22 +176,18 @@ impl Connection {
             if let Some(apis) = self.shared.apis.get() {
                 return Ok(apis);
             }
-            if state.changed().await.is_err() {
-                return Err(self.gone());
-            }
+            state.changed().await;
         }
     }
 
     /// Waits until the connection is closed.
     pub(crate) async fn wait_closed(&self) -> Closed {
-        let mut state = self.state.clone();
+        let mut state = self.shared.state.subscribe();
         loop {
             if let Some(closed) = self.closed() {
                 return closed;
             }
-            if state.changed().await.is_err() {
-                return Closed { error: self.gone(), at: self.shared.clock.now(), was_idle: false };
-            }
+            state.changed().await;
         }
     }
 
@@ -325,7 +320,7 @@ async fn run(
     // Set once: nobody else sets it.
     let _ = shared.apis.set(apis);
     shared.counters.on_connect();
-    shared.state.send_replace(State::Ready);
+    shared.state.set(State::Ready);
     let (reading, writing) = tokio::io::split(stream);
     let writer = tokio::spawn(write(shared.clone(), writing, incoming));
     let error = read(&shared, reading, received, &settings, &writer).await;
