@@ -14,3 +14,4 @@ mod nearby;
 mod paused_time;
 mod round_trip;
 mod three_brokers;
+mod truncation;
