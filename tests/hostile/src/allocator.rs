@@ -136,7 +136,13 @@ impl Process {
         CURRENT.load(Relaxed) - self.start
     }
 
-    /// The largest block so far.
+    /// The largest block since this was asked last, so that it can be told who caused it.
+    #[must_use]
+    pub fn take_largest(&self) -> usize {
+        LARGEST.swap(0, Relaxed)
+    }
+
+    /// The largest block since the beginning, or since [`Process::take_largest`].
     #[must_use]
     pub fn largest(&self) -> usize {
         LARGEST.load(Relaxed)
