@@ -92,3 +92,32 @@ fn topics_and_the_cluster_are_described() {
         assert_eq!(admin.delete_topic_blocking(&topic).unwrap_err().name(), "UNKNOWN_TOPIC_OR_PARTITION");
     });
 }
+
+#[test]
+fn a_batch_too_large_for_the_topic_goes_in_parts_and_a_record_too_large_fails_alone() {
+    on_both(|servers| {
+        for codec in ["none", "lz4"] {
+            let client = client(servers, &[("compression.type", codec), ("linger.ms", "200")]);
+            let topic = unique_name("parts");
+            let new = NewTopic::new(&topic).partitions(1).config("max.message.bytes", "20000");
+            client.admin().create_topic_blocking(new).unwrap();
+            let producer = client.producer().unwrap();
+            // Of all bytes, so that they don't compress away.
+            let value = |i: u32| (0..300_u32).map(|at| (i.wrapping_mul(at + 7).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            let values: Vec<Vec<u8>> = (0..1_000).map(value).collect();
+            let large: Vec<u8> = (0..100).flat_map(value).collect();
+            let send = |value: &[u8]| producer.send_blocking(Record::to(&topic).value(value)).unwrap();
+            let mut deliveries: Vec<_> = values[..500].iter().map(|value| send(value)).collect();
+            let too_large = send(&large);
+            deliveries.extend(values[500..].iter().map(|value| send(value)));
+            for (i, delivery) in deliveries.into_iter().enumerate() {
+                assert_eq!(delivery.wait().unwrap().offset, i64::try_from(i).unwrap());
+            }
+            let error = too_large.wait().unwrap_err();
+            assert_eq!((error.name(), error.possibly_written()), ("MESSAGE_TOO_LARGE", false), "{error}");
+            let records = read(&client, &topic, 0, values.len());
+            assert!(records.iter().map(|record| record.value.as_ref().unwrap()).eq(&values));
+            assert!(producer.metrics().splits > 0);
+        }
+    });
+}
