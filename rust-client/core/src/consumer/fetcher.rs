@@ -265,6 +265,10 @@ impl Fetcher {
             return;
         };
         if partition.topic_id != topic.id {
+            if partition.fetching || partition.decoding || self.completed.iter().any(|fetch| fetch.key == *key) {
+                // What is on its way was in the log that was read.
+                return;
+            }
             let made_anew = !partition.topic_id.is_zero() && !topic.id.is_zero();
             partition.topic_id = topic.id;
             if made_anew {

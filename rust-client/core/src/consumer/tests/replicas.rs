@@ -162,3 +162,19 @@ fn a_topic_made_anew_is_read_as_the_policy_says() {
         assert_eq!(request.topics[0].partitions[0].current_leader_epoch, 0);
     }
 }
+
+#[test]
+fn what_is_on_its_way_when_a_topic_is_made_anew_comes_before_the_error() {
+    let mut bench = Bench::new(ConsumerSettings { reset: ResetPolicy::None, ..ConsumerSettings::default() }, &[(1, 5)]);
+    bench.fetcher.assign([(key(0), StartAt::Offset(10))]);
+    let (token, ..) = bench.fetch();
+    bench.cluster = cluster(2, Uuid([8; 16]), &[(1, 0)]);
+    bench.poll();
+    bench.answer(token, vec![data(0, batch(10, 2))]);
+    bench.no_fetch();
+    bench.decode();
+    bench.no_fetch();
+    assert_eq!(values(&bench.take()), ["v10", "v11"]);
+    assert_eq!(bench.error().offset(), Some(12));
+    assert!(bench.fetcher.take().is_none());
+}
