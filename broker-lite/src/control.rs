@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use ottla_protocol::ErrorCode;
 
-use crate::broker::{Broker, bind, no_partition, refused};
+use crate::broker::{Broker, no_partition, refused};
+use crate::broker_builder::bind;
 use crate::cluster::Topic;
 use crate::error::Error;
 use crate::fault::{Rule, RuleId, RuleStatus};

@@ -75,6 +75,7 @@
 //! A request that is not served is named in the log (`tracing`, level WARN), and its connection is closed.
 
 mod broker;
+mod broker_builder;
 mod clock;
 mod cluster;
 mod config;
@@ -97,7 +98,8 @@ mod server;
 mod storage;
 mod topic_name;
 
-pub use broker::{Broker, BrokerBuilder};
+pub use broker::Broker;
+pub use broker_builder::BrokerBuilder;
 pub use clock::Clock;
 pub use config::ConfigError;
 pub use control::PartitionStatus;

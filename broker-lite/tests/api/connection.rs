@@ -134,3 +134,10 @@ async fn it_starts_inside_a_runtime_too() {
     let asked = tokio::task::spawn_blocking(move || (Peer::connect(&given).ask(3, &api_versions()).error_code, given));
     assert_eq!(asked.await.unwrap().0, 0);
 }
+
+#[test]
+fn a_broker_may_be_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Broker>();
+    shared::<ottla_broker::BrokerBuilder>();
+}
