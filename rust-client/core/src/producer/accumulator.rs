@@ -84,6 +84,7 @@ impl From<Error> for AppendError {
 #[derive(Clone, Copy)]
 struct Prepaid {
     serial: Serial,
+    since: Instant,
 }
 
 /// See the module's page.
@@ -270,7 +271,8 @@ impl Accumulator {
                 credit.bytes += cost;
                 credit.messages += 1;
             }
-            let created = shared.clock.now();
+            // The time that a record waited for its topic's metadata counts.
+            let created = prepaid.map_or_else(|| shared.clock.now(), |prepaid| prepaid.since);
             due = Some(created + settings.linger);
             let debt = Debt {
                 shared: shared.clone(),

@@ -327,3 +327,28 @@ fn records_without_a_key_stay_until_a_batch_is_full_and_then_prefer_short_lines(
     assert_eq!(partitions.len(), 11);
     assert!(partitions[..10].iter().all(|partition| *partition == partitions[0]), "{partitions:?}");
 }
+
+#[test]
+fn a_clock_that_jumps_ends_what_is_late_and_goes_on() {
+    let mut harness = Harness::new(settings(), 1);
+    let mut in_flight = harness.send(b"1");
+    harness.advance(Duration::from_millis(5));
+    let requests = harness.take_requests();
+    let mut waiting = harness.send(b"2");
+    // The machine slept for a week.
+    harness.advance(Duration::from_secs(7 * 24 * 3600));
+    assert!(in_flight.try_result().unwrap().unwrap_err().possibly_written());
+    assert!(!waiting.try_result().unwrap().unwrap_err().possibly_written());
+    harness.answer(requests[0].0, ErrorCode::None, 0);
+    // And to the end of time, and back to its beginning, which a clock must not do but a broken one may.
+    for at in [u64::MAX, 0, 1_000_000] {
+        harness.clock.0.store(at, Ordering::SeqCst);
+        harness.poll();
+    }
+    let mut after = harness.send(b"3");
+    harness.advance(Duration::from_secs(1));
+    let again = harness.take_requests();
+    assert_eq!(again.len(), 1);
+    harness.answer(again[0].0, ErrorCode::None, 1);
+    assert_eq!(after.try_result().unwrap().unwrap().offset, 1);
+}

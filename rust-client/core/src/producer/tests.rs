@@ -24,7 +24,7 @@ pub(super) use crate::random::Rng;
 pub(super) use crate::time::{Clock, Instant};
 
 #[derive(Default)]
-pub(super) struct TestClock(AtomicU64);
+pub(super) struct TestClock(pub(super) AtomicU64);
 
 impl Clock for TestClock {
     fn now(&self) -> Instant {

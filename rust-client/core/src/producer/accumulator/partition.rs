@@ -170,11 +170,19 @@ impl Partition {
         }
         if queue.sealed.is_empty()
             && queue.open.as_ref().is_some_and(|open| open.debt.created <= created_before)
-            && let Some(open) = queue.open.take()
+            && let Some(OpenBatch { builder, credit, mut debt }) = queue.open.take()
         {
-            shared.quota.release(open.credit.bytes, open.credit.messages);
-            shared.recycle(open.builder.finish().0);
-            old.push(open.debt);
+            shared.quota.release(credit.bytes, credit.messages);
+            let (buffer, meta) = builder.finish();
+            if shared.settings.reports && meta.count > 0 {
+                // It is reported with its records, as it would be had it been sealed.
+                let header = BatchHeader::for_batch(&meta, Attributes::default());
+                let payload = Bytes::from_owner(Pooled { buffer, shared: Arc::downgrade(shared) });
+                debt.report = Some(ReportBytes { header, payload });
+            } else {
+                shared.recycle(buffer);
+            }
+            old.push(debt);
         }
         old
     }

@@ -178,7 +178,7 @@ impl Accumulator {
         let mut stage = lock(&topic.stage);
         let partitions = topic.partitions.load();
         let Some(partitions) = partitions.as_ref() else { return };
-        let Stage { records, completion, serial, .. } = std::mem::take(&mut *stage);
+        let Stage { records, completion, serial, since } = std::mem::take(&mut *stage);
         let mut refused = Vec::new();
         let redirects = records.into_iter().map(|staged| {
             let headers = staged.headers();
@@ -192,7 +192,7 @@ impl Accumulator {
             };
             let bytes = usize::try_from(staged.bytes).unwrap_or(0);
             // Its quota goes on with it: nobody else can take that in between.
-            match self.append_placed(topic, partitions, &record, bytes, Some(Prepaid { serial })) {
+            match self.append_placed(topic, partitions, &record, bytes, Some(Prepaid { serial, since })) {
                 Ok(Appended { completion, index }) => Redirect::To(completion, index),
                 Err(why) => {
                     let error = match why {
