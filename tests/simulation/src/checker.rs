@@ -1,0 +1,241 @@
+//! What Kafka promises, held against a history and the logs that are left, in the manner of Jepsen's Kafka workload.
+
+use std::collections::BTreeMap;
+
+use crate::history::{Fate, History, Place, Seen};
+use crate::schedule::topic_name;
+
+/// The logs as they are at the end: offsets and record ids.
+pub type Logs = BTreeMap<Place, Vec<(i64, usize)>>;
+
+/// How much was really checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Checked {
+    /// Records acknowledged with acks=all or acks=1 that were looked for.
+    pub acknowledged: u64,
+    /// Records read by consumers.
+    pub reads: u64,
+    /// Neighbours of one idempotent producer in one log.
+    pub neighbours: u64,
+    /// Failed records that must not be in a log.
+    pub not_written: u64,
+    /// Records whose delivery failed though they may be in the log.
+    pub possibly_written: u64,
+}
+
+impl Checked {
+    /// Adds another run's.
+    pub fn merge(&mut self, other: &Self) {
+        self.acknowledged += other.acknowledged;
+        self.reads += other.reads;
+        self.neighbours += other.neighbours;
+        self.not_written += other.not_written;
+        self.possibly_written += other.possibly_written;
+    }
+}
+
+/// Checks a run; what is wrong goes into the history.
+pub fn check(history: &mut History, logs: &Logs) -> Checked {
+    let mut found = Vec::new();
+    let mut checked = Checked::default();
+    let places = places_of(logs);
+    handles(history, &mut found);
+    acknowledged(history, logs, &places, &mut checked, &mut found);
+    never_written(history, &places, &mut checked, &mut found);
+    once_and_in_order(history, logs, &mut checked, &mut found);
+    let overwritten = reads_agree(history, logs, &mut found);
+    for ((consumer, place), seen) in &history.seen {
+        stretches(history, *consumer, *place, seen, &mut checked, &mut found);
+    }
+    let _ = overwritten;
+    found.into_iter().for_each(|what| history.violation(what));
+    checked
+}
+
+fn at(place: Place) -> String {
+    format!("{}-{}", topic_name(place.0), place.1)
+}
+
+fn places_of(logs: &Logs) -> BTreeMap<usize, Vec<(Place, i64)>> {
+    let mut places: BTreeMap<usize, Vec<(Place, i64)>> = BTreeMap::new();
+    for (place, log) in logs {
+        for (offset, id) in log {
+            places.entry(*id).or_default().push((*place, *offset));
+        }
+    }
+    places
+}
+
+/// Every handle is completed exactly once, and its report says the same.
+fn handles(history: &History, found: &mut Vec<String>) {
+    for (id, sent) in history.sent.iter().enumerate() {
+        if matches!(sent.fate, Fate::Offered) || (matches!(sent.fate, Fate::Pending) && !sent.unwatched) {
+            found.push(format!("record {id} of producer {} was never completed: {:?}", sent.producer, sent.fate));
+        }
+        let taken = !matches!(sent.fate, Fate::Offered | Fate::NotTaken(_));
+        let expected = usize::from(history.producers[sent.producer].reports && taken);
+        if sent.reported.len() != expected {
+            found.push(format!("record {id} ({:?}) was reported {} times: {:?}", sent.fate, sent.reported.len(), sent.reported));
+        }
+        if let Some(reported) = sent.reported.first()
+            && *reported != sent.fate
+            && !sent.unwatched
+        {
+            found.push(format!("record {id}: the handle says {:?}, the report {reported:?}", sent.fate));
+        }
+    }
+}
+
+/// The topic was deleted after the record was sent: it may be gone with it.
+fn deleted_since(history: &History, topic: i64, at: u64) -> bool {
+    history.deleted.iter().any(|(when, of)| *of == topic && *when >= at)
+}
+
+/// What was acknowledged is in the log, where the acknowledgement says.
+fn acknowledged(
+    history: &History,
+    logs: &Logs,
+    places: &BTreeMap<usize, Vec<(Place, i64)>>,
+    checked: &mut Checked,
+    found: &mut Vec<String>,
+) {
+    for (id, sent) in history.sent.iter().enumerate() {
+        let Fate::Acknowledged(partition, offset) = sent.fate else { continue };
+        let acks = history.producers[sent.producer].acks;
+        let truncated = acks != -1 && history.truncations.iter().any(|when| *when >= sent.sent_at);
+        if acks == 0 || truncated || deleted_since(history, sent.topic, sent.sent_at) {
+            continue;
+        }
+        checked.acknowledged += 1;
+        let place = (sent.topic, partition);
+        let there = places.get(&id).map(Vec::as_slice).unwrap_or_default();
+        if !there.iter().any(|(of, _)| *of == place) {
+            let end = logs.get(&place).and_then(|log| log.last()).map(|(offset, _)| *offset);
+            found.push(format!(
+                "record {id}, acknowledged at {} offset {offset} (acks={acks}, at {} ms), is lost; it is at {there:?}, the log's last offset is {end:?}",
+                at(place),
+                sent.ended_at
+            ));
+        } else if offset >= 0 && !there.contains(&(place, offset)) {
+            found.push(format!("record {id} was acknowledged at {} offset {offset}, and is at {there:?}", at(place)));
+        }
+    }
+}
+
+/// What was not taken, or failed for sure, is nowhere.
+fn never_written(history: &History, places: &BTreeMap<usize, Vec<(Place, i64)>>, checked: &mut Checked, found: &mut Vec<String>) {
+    let mut read: BTreeMap<usize, (usize, Place, i64)> = BTreeMap::new();
+    for ((consumer, place), seen) in &history.seen {
+        for (_, seen) in seen {
+            if let Seen::Record(offset, id) = seen {
+                read.entry(*id).or_insert((*consumer, *place, *offset));
+            }
+        }
+    }
+    for (id, sent) in history.sent.iter().enumerate() {
+        match &sent.fate {
+            Fate::NotTaken(_) | Fate::Failed { possibly_written: false, .. } => checked.not_written += 1,
+            Fate::Failed { .. } => {
+                checked.possibly_written += 1;
+                continue;
+            }
+            _ => continue,
+        }
+        if let Some(there) = places.get(&id) {
+            found.push(format!("record {id} failed for sure ({:?}) and is in the log at {there:?}", sent.fate));
+        } else if let Some((consumer, place, offset)) = read.get(&id) {
+            let place = at(*place);
+            found.push(format!("record {id} failed for sure ({:?}); consumer {consumer} read it at {place} {offset}", sent.fate));
+        }
+    }
+}
+
+/// Idempotence: none twice, and the records of one producer in the order in which it sent them.
+fn once_and_in_order(history: &History, logs: &Logs, checked: &mut Checked, found: &mut Vec<String>) {
+    for (place, log) in logs {
+        let mut last: BTreeMap<usize, (i64, usize)> = BTreeMap::new();
+        for (offset, id) in log {
+            let producer = history.sent[*id].producer;
+            if !history.producers[producer].idempotent {
+                continue;
+            }
+            if let Some((before, last)) = last.insert(producer, (*offset, *id)) {
+                checked.neighbours += 1;
+                if last == *id {
+                    found.push(format!("record {id} is twice in {}: at {before} and {offset}", at(*place)));
+                } else if last > *id {
+                    let what = format!("record {id} at offset {offset} of {} comes behind record {last} at {before}", at(*place));
+                    found.push(what);
+                }
+            }
+        }
+    }
+}
+
+/// All see the same record at the same offset, unless the topic was made anew or its log truncated.
+fn reads_agree(history: &History, logs: &Logs, found: &mut Vec<String>) -> usize {
+    let mut known: BTreeMap<(Place, i64), usize> = BTreeMap::new();
+    for (place, log) in logs {
+        known.extend(log.iter().map(|(offset, id)| ((*place, *offset), *id)));
+    }
+    let mut excused = 0;
+    for ((consumer, place), seen) in &history.seen {
+        if history.deleted.iter().any(|(_, topic)| *topic == place.0) {
+            continue;
+        }
+        for (when, seen) in seen {
+            match seen {
+                Seen::Foreign(offset, what) => found.push(format!("consumer {consumer} read at {} {offset}: {what}", at(*place))),
+                Seen::Record(offset, id) => match known.get(&(*place, *offset)) {
+                    Some(there) if there == id => {}
+                    other => {
+                        excused += 1;
+                        found.push(format!(
+                            "consumer {consumer} read record {id} at {} offset {offset} (at {when} ms), where the log has {other:?}",
+                            at(*place)
+                        ));
+                    }
+                },
+                Seen::From(_) | Seen::Told(_) => {}
+            }
+        }
+    }
+    excused
+}
+
+/// From an assignment or a seek on, each record follows the one before: offsets never go back, and none is left out.
+fn stretches(
+    history: &History,
+    consumer: usize,
+    place: Place,
+    seen: &[(u64, Seen)],
+    checked: &mut Checked,
+    found: &mut Vec<String>,
+) {
+    let mut expected: Option<i64> = None;
+    let mut since = 0;
+    for (when, seen) in seen {
+        // Made anew, a topic begins at 0 again.
+        if history.deleted.iter().any(|(at, topic)| *topic == place.0 && *at <= *when && *at >= since) {
+            expected = None;
+        }
+        since = *when;
+        match seen {
+            Seen::From(offset) => expected = *offset,
+            Seen::Told(_) => expected = None,
+            Seen::Foreign(..) => {}
+            Seen::Record(offset, id) => {
+                checked.reads += 1;
+                if let Some(expected) = expected
+                    && *offset != expected
+                {
+                    found.push(format!(
+                        "consumer {consumer} read record {id} at {} offset {offset} (at {when} ms), where offset {expected} was to come",
+                        at(place)
+                    ));
+                }
+                expected = Some(offset + 1);
+            }
+        }
+    }
+}

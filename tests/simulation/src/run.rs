@@ -1,0 +1,480 @@
+//! Carries a schedule out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ottla::{Client, Connecting, Connector, Error, ErrorKind, NewTopic, Stream};
+use ottla_broker::{Broker, Clock, MemoryConnector};
+use ottla_protocol::record::split_batches;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::checker::{self, Checked, Logs};
+use crate::history::{FIRST_TIMESTAMP, History, Place, ProducerTraits};
+use crate::network::{Access, Chances, Cut, Direction, Network};
+use crate::offload::Deferred;
+use crate::random::{derive, stream};
+use crate::schedule::{Action, ClientPlan, Schedule, Verb, topic_name};
+use crate::strikes::Strikes;
+use crate::trace::{Trace, note};
+use crate::{consumers, producers};
+
+/// Longer than any run takes, in virtual time.
+const AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// What came of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// What went against Kafka's promises; empty if all is well.
+    pub violations: Vec<String>,
+    /// The hash of what happened.
+    pub trace: u64,
+    /// What happened, if [`run_traced`] was asked.
+    pub lines: Vec<String>,
+    /// The faults.
+    pub strikes: Strikes,
+    /// How much was checked.
+    pub checked: Checked,
+    /// How many records were sent.
+    pub sent: u64,
+    /// How many calls were held against their bounds.
+    pub bounded_calls: u64,
+    /// Virtual time.
+    pub virtual_ms: u64,
+}
+
+/// What all parts of a run share.
+pub(crate) struct World {
+    history: Mutex<History>,
+    pub(crate) trace: Arc<Trace>,
+}
+
+impl World {
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a schedule.
+#[must_use]
+pub fn run(schedule: &Schedule) -> Outcome {
+    run_with(schedule, false)
+}
+
+/// Runs a schedule and keeps what happened, line by line.
+#[must_use]
+pub fn run_traced(schedule: &Schedule) -> Outcome {
+    run_with(schedule, true)
+}
+
+fn run_with(schedule: &Schedule, keep_lines: bool) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            let trace = Arc::new(Trace::new(keep_lines));
+            match tokio::time::timeout(AT_MOST, simulate(schedule, trace.clone())).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    let violations = vec![format!("the run did not end within {} s", AT_MOST.as_secs())];
+                    let (hash, lines) = trace.end();
+                    Outcome { violations, trace: hash, lines, ..Outcome::default() }
+                }
+            }
+        })
+    }));
+    done.unwrap_or_else(|panic| {
+        let what =
+            panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome { violations: vec![format!("a panic: {}", what.unwrap_or_default())], ..Outcome::default() }
+    })
+}
+
+/// The operator's way to the brokers, without faults.
+struct Straight(MemoryConnector);
+
+impl Connector for Straight {
+    fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
+        let opened = self.0.connect(host, port);
+        Box::pin(async move {
+            match opened {
+                Ok(stream) => Ok(Box::new(stream) as Box<dyn Stream>),
+                Err(error) => Err(Error::new(ErrorKind::Transport, "no connection").with_source(error).retriable()),
+            }
+        })
+    }
+}
+
+struct Run<'a> {
+    schedule: &'a Schedule,
+    world: Arc<World>,
+    network: Arc<Network>,
+    broker: Arc<Broker>,
+    clients: Vec<Client>,
+    operator: Client,
+    producers: Vec<mpsc::UnboundedSender<producers::Command>>,
+    consumers: Vec<mpsc::UnboundedSender<consumers::Command>>,
+    /// Calls of the operator and of admins that are under way.
+    calls: JoinSet<()>,
+    held: bool,
+    down: BTreeSet<(i32, bool)>,
+}
+
+async fn simulate(schedule: &Schedule, trace: Arc<Trace>) -> Outcome {
+    let mut run = Run::start(schedule, trace.clone());
+    let start = Instant::now();
+    for action in &schedule.actions {
+        tokio::time::sleep_until(start + Duration::from_millis(action.at)).await;
+        note!(trace, "{} {:?}", action.verb.name(), action.numbers);
+        run.act(action);
+    }
+    run.heal().await;
+    run.finish().await;
+    let logs = run.logs();
+    let Run { world, network, broker, clients, operator, .. } = run;
+    drop((clients, operator));
+    // Closing takes a moment, and a FIN its way.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let open = network.state().links.len();
+    let mut history = world.history();
+    if open > 0 {
+        history.violation(format!("{open} connections are open after the clients are gone"));
+    }
+    let checked = checker::check(&mut history, &logs);
+    drop(broker);
+    let (hash, lines) = trace.end();
+    Outcome {
+        violations: std::mem::take(&mut history.violations),
+        trace: hash,
+        lines,
+        strikes: network.strikes(),
+        checked,
+        sent: history.sent.len() as u64,
+        bounded_calls: history.bounded_calls,
+        virtual_ms: trace.now_ms(),
+    }
+}
+
+fn held_limit(plan: &ClientPlan) -> u64 {
+    // A fetch may bring one batch more than there is room for, and the application holds one.
+    plan.number("queued.max.messages.kbytes", 65536) * 1024 + plan.number("fetch.max.bytes", 52_428_800).max(1_100_000)
+}
+
+impl<'a> Run<'a> {
+    fn start(schedule: &'a Schedule, trace: Arc<Trace>) -> Self {
+        let mut builder = Broker::builder()
+            .in_memory()
+            .brokers(usize::try_from(schedule.brokers).unwrap())
+            .seed(derive(schedule.seed, "broker"))
+            .clock(Clock::tokio(FIRST_TIMESTAMP))
+            .auto_create(false)
+            .config("default.replication.factor", &schedule.replicas.to_string())
+            .unwrap();
+        for (partitions, topic) in schedule.topics.iter().zip(0..) {
+            builder = builder.topic(topic_name(topic), i32::try_from(*partitions).unwrap());
+        }
+        let broker = Arc::new(builder.start().unwrap());
+        let chances = Chances {
+            latency_ms: schedule.latency_ms,
+            cuts: schedule.cuts,
+            stalls: schedule.stalls,
+            half_open: schedule.half_open,
+            refusals: schedule.refusals,
+        };
+        let network = Network::new(derive(schedule.seed, "network"), broker.memory_connector(), trace.clone(), chances);
+        let world = Arc::new(World { history: Mutex::default(), trace });
+        let operator = Client::builder()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .unwrap()
+            .runtime(Handle::current())
+            .connector(Arc::new(Straight(broker.memory_connector())))
+            .seed(derive(schedule.seed, "operator"))
+            .build()
+            .unwrap();
+        let (clients, producers, consumers, calls) = Default::default();
+        let (held, down) = (false, BTreeSet::new());
+        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, held, down };
+        for (plan, number) in schedule.clients.iter().zip(0..) {
+            run.start_client(plan, number);
+        }
+        run
+    }
+
+    fn start_client(&mut self, plan: &ClientPlan, number: usize) {
+        let seed = self.schedule.seed;
+        let offload = Deferred::new(seed, number, self.schedule.offload_ms, self.network.clone());
+        let mut builder = Client::builder().set("bootstrap.servers", self.broker.bootstrap_servers()).unwrap();
+        for (name, value) in &plan.properties {
+            builder = builder.set(name, value).unwrap();
+        }
+        let client = builder
+            .runtime(Handle::current())
+            .connector(Arc::new(Access(self.network.clone())))
+            .offload(Arc::new(offload))
+            .seed(derive(seed, &format!("client {number}")))
+            .build()
+            .unwrap();
+        let delivery_timeout = plan.number("delivery.timeout.ms", 120_000);
+        for _ in 0..plan.producers {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let acks = plan.text("acks").map_or(-1, |acks| acks.parse().unwrap_or(-1));
+            let idempotent = plan.text("enable.idempotence") != Some("false");
+            let traits = ProducerTraits { acks, idempotent, reports: plan.reports, delivery_timeout };
+            self.world.history().producers.push(traits);
+            let application = producers::Application {
+                number: self.producers.len(),
+                world: self.world.clone(),
+                producer: client.producer_builder().reports(plan.reports).build().unwrap(),
+                bounds: producers::Bounds { max_block: plan.number("max.block.ms", 60_000), delivery_timeout },
+                reports: plan.reports,
+            };
+            tokio::spawn(application.run(receiver));
+            self.producers.push(sender);
+        }
+        for _ in 0..plan.consumers {
+            let (sender, receiver) = mpsc::unbounded_channel();
+            let number = self.consumers.len();
+            let rng = stream(seed, &format!("consuming application {number}"));
+            let bounds = (plan.number("default.api.timeout.ms", 60_000), held_limit(plan));
+            let consumer = client.consumer().unwrap();
+            let application =
+                consumers::Application::new(number, self.world.clone(), consumer, rng, plan.cursors, bounds, receiver);
+            tokio::spawn(application.run());
+            self.consumers.push(sender);
+        }
+        self.clients.push(client);
+    }
+
+    /// A fault that concerns a whole broker.
+    fn strike(&self, fault: &str, broker: i32) {
+        self.network.count(fault, self.network.in_flight(broker));
+    }
+
+    /// A leader may change: what followers lack is lost.
+    fn leaders_change(&self) {
+        if self.held {
+            self.world.history().truncations.push(self.world.trace.now_ms());
+        }
+    }
+
+    fn act(&mut self, action: &Action) {
+        let number = |at: usize| action.numbers.get(at).copied().unwrap_or(0);
+        let small = |at: usize| i32::try_from(number(at)).unwrap_or(0);
+        let place: Place = (number(1), small(2));
+        let cut = |at: usize| [Cut::Before, Cut::Mid, Cut::After][usize::try_from(number(at)).unwrap_or(0).min(2)];
+        let ms = |at: usize| number(at).unsigned_abs();
+        match action.verb {
+            Verb::Produce => {
+                let partition = (number(2) >= 0).then(|| small(2));
+                let size = usize::try_from(number(4)).unwrap_or(0);
+                let (topic, count, patience) = (number(1), number(3), number(5));
+                self.tell_producer(number(0), producers::Command::Produce { topic, partition, count, size, patience });
+            }
+            Verb::Flush => self.tell_producer(number(0), producers::Command::Flush),
+            Verb::Purge => self.tell_producer(number(0), producers::Command::Purge(number(1) == 1)),
+            Verb::Assign => {
+                let partitions = usize::try_from(number(1)).ok().and_then(|topic| self.schedule.topics.get(topic)).copied();
+                self.tell_consumer(number(0), consumers::Command::Assign(number(1), partitions.unwrap_or(1), number(2)));
+            }
+            Verb::Seek => self.tell_consumer(number(0), consumers::Command::Seek(place, number(3))),
+            Verb::Pause => self.tell_consumer(number(0), consumers::Command::Pause(place)),
+            Verb::Resume => self.tell_consumer(number(0), consumers::Command::Resume(place)),
+            Verb::Stall => self.tell_consumer(number(0), consumers::Command::Stall(ms(1))),
+            Verb::Watermarks => self.tell_consumer(number(0), consumers::Command::Watermarks(place)),
+            Verb::Describe => self.describe(number(0), number(1)),
+            Verb::CutRequest => self.network.cut_next(small(0), Direction::Request, cut(1)),
+            Verb::CutResponse => self.network.cut_next(small(0), Direction::Response, cut(1)),
+            Verb::CutAll => self.network.cut_all(small(0)),
+            Verb::Silence => {
+                let way = if number(1) == 0 { Direction::Request } else { Direction::Response };
+                self.network.silence(small(0), way, ms(2));
+            }
+            Verb::Refuse => self.network.refuse(small(0), ms(1)),
+            Verb::LeaveUnanswered => self.network.leave_unanswered(small(0), ms(1)),
+            Verb::Slow => self.network.slow_down(small(0), ms(1), number(2)),
+            _ => self.act_on_brokers(action.verb, number(0), small(1), small(2)),
+        }
+    }
+
+    /// What is refused, because of something else that happened, changes nothing.
+    fn act_on_brokers(&mut self, verb: Verb, first: i64, second: i32, third: i32) {
+        let id = i32::try_from(first).unwrap_or(0);
+        let topic = topic_name(first);
+        match verb {
+            Verb::Stop => {
+                self.strike("broker stopped", id);
+                self.leaders_change();
+                self.down.insert((id, false));
+                let _ = self.broker.stop_broker(id);
+            }
+            Verb::Restart => {
+                self.down.remove(&(id, false));
+                let _ = self.broker.restart_broker(id);
+            }
+            Verb::Isolate => {
+                self.strike("broker isolated", id);
+                self.leaders_change();
+                self.down.insert((id, true));
+                let _ = self.broker.isolate(id);
+            }
+            Verb::Heal => {
+                self.down.remove(&(id, true));
+                let _ = self.broker.heal(id);
+            }
+            Verb::MoveLeader => {
+                let before = self.broker.partition_status(&topic, second).ok().and_then(|status| status.leader);
+                self.leaders_change();
+                if self.broker.move_leader(&topic, second, third).is_ok() {
+                    self.strike("leader moved", before.unwrap_or(0));
+                }
+            }
+            Verb::BumpEpoch => {
+                self.leaders_change();
+                let leader = self.broker.partition_status(&topic, second).ok().and_then(|status| status.leader);
+                if self.broker.bump_leader_epoch(&topic, second).is_ok() {
+                    self.strike("leader epoch bumped", leader.unwrap_or(0));
+                }
+            }
+            Verb::MoveController => {
+                let _ = self.broker.move_controller(id);
+            }
+            Verb::HoldReplication => {
+                self.held = first == 1;
+                self.broker.hold_replication(self.held);
+            }
+            Verb::ShrinkIsr => {
+                let _ = self.broker.shrink_isr(&topic, second);
+            }
+            Verb::DeleteTopic => self.delete_topic(first),
+            Verb::CreateTopic => self.create_topic(first),
+            _ => {}
+        }
+    }
+
+    fn tell_producer(&self, number: i64, command: producers::Command) {
+        if let Some(producer) = usize::try_from(number).ok().and_then(|number| self.producers.get(number)) {
+            let _ = producer.send(command);
+        }
+    }
+
+    fn tell_consumer(&self, number: i64, command: consumers::Command) {
+        if let Some(consumer) = usize::try_from(number).ok().and_then(|number| self.consumers.get(number)) {
+            let _ = consumer.send(command);
+        }
+    }
+
+    fn describe(&mut self, client: i64, topic: i64) {
+        let Some(client) = usize::try_from(client).ok().and_then(|number| self.clients.get(number)) else { return };
+        let (admin, world) = (client.admin(), self.world.clone());
+        self.calls.spawn(async move {
+            let begun = Instant::now();
+            let described = admin.describe_topic(&topic_name(topic)).await;
+            note!(world.trace, "describe: {:?}", described.map(|topic| topic.partitions.len()).map_err(|error| error.kind()));
+            let took = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            world.history().bounded("describe_topic", took, 10_000);
+        });
+    }
+
+    fn delete_topic(&mut self, topic: i64) {
+        let (admin, world) = (self.operator.admin(), self.world.clone());
+        self.network.count("topic deleted", 1);
+        world.history().deleted.push((world.trace.now_ms(), topic));
+        self.calls.spawn(async move {
+            let done = admin.delete_topic(&topic_name(topic)).await;
+            note!(world.trace, "deleted {topic}: {:?}", done.map_err(|error| error.kind()));
+            let now = world.trace.now_ms();
+            world.history().deleted.push((now, topic));
+        });
+    }
+
+    fn create_topic(&mut self, topic: i64) {
+        let (admin, world) = (self.operator.admin(), self.world.clone());
+        let partitions = usize::try_from(topic).ok().and_then(|topic| self.schedule.topics.get(topic)).copied().unwrap_or(1);
+        let new = NewTopic::new(topic_name(topic)).partitions(i32::try_from(partitions).unwrap());
+        self.calls.spawn(async move {
+            let done = admin.create_topic(new).await;
+            note!(world.trace, "created {topic}: {:?}", done.map(drop).map_err(|error| error.kind()));
+        });
+    }
+
+    /// Ends all faults.
+    async fn heal(&mut self) {
+        note!(self.world.trace, "all faults end");
+        self.network.heal();
+        for id in self.broker.broker_ids() {
+            let _ = self.broker.restart_broker(id);
+            let _ = self.broker.heal(id);
+        }
+        self.held = false;
+        self.broker.hold_replication(false);
+        while self.calls.join_next().await.is_some() {}
+        for (topic, partition) in self.places() {
+            let _ = self.broker.replicate(&topic_name(topic), partition);
+        }
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let topics = self.schedule.topics.iter().zip(0..);
+        topics.flat_map(|(partitions, topic)| (0..i32::try_from(*partitions).unwrap()).map(move |at| (topic, at))).collect()
+    }
+
+    /// Everything must drain: producers first, then consumers up to where the logs end.
+    async fn finish(&mut self) {
+        let mut done = Vec::new();
+        for producer in &self.producers {
+            let (finished, waits) = oneshot::channel();
+            if producer.send(producers::Command::Finish(finished)).is_ok() {
+                done.push(waits);
+            }
+        }
+        for waits in done.drain(..) {
+            if waits.await.is_err() {
+                self.world.history().violation("a producing application panicked".into());
+            }
+        }
+        let mut ends: BTreeMap<Place, i64> = BTreeMap::new();
+        for place in self.places() {
+            if let Ok(status) = self.broker.partition_status(&topic_name(place.0), place.1) {
+                if status.high_watermark != status.log_end_offset {
+                    self.world.history().violation(format!("the brokers do not settle: {place:?} {status:?}"));
+                }
+                ends.insert(place, status.high_watermark);
+            }
+        }
+        for consumer in &self.consumers {
+            let (finished, waits) = oneshot::channel();
+            if consumer.send(consumers::Command::Finish(ends.clone(), finished)).is_ok() {
+                done.push(waits);
+            }
+        }
+        for waits in done {
+            if waits.await.is_err() {
+                self.world.history().violation("a consuming application panicked".into());
+            }
+        }
+    }
+
+    /// The logs that are left, decoded record by record.
+    fn logs(&self) -> Logs {
+        let mut logs = Logs::new();
+        for place in self.places() {
+            let Ok(batches) = self.broker.stored_batches(&topic_name(place.0), place.1) else { continue };
+            let log = logs.entry(place).or_default();
+            for batch in batches.iter().flat_map(split_batches) {
+                let decoded = batch.unwrap().decode(true, 1 << 30, Vec::new()).unwrap();
+                for record in decoded.records() {
+                    let record = record.unwrap();
+                    let mut history = self.world.history();
+                    match history.recognise(place.0, place.1, record.key, record.value.unwrap_or_default()) {
+                        Ok(id) => log.push((record.offset, id)),
+                        Err(what) => history.violation(format!("the log {place:?} has at {}: {what}", record.offset)),
+                    }
+                }
+            }
+        }
+        logs
+    }
+}
