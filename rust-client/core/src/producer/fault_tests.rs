@@ -352,3 +352,81 @@ fn a_clock_that_jumps_ends_what_is_late_and_goes_on() {
     harness.answer(again[0].0, ErrorCode::None, 1);
     assert_eq!(after.try_result().unwrap().unwrap().offset, 1);
 }
+
+/// A broker that was killed and remembers of each producer only the last batch: (last sequence, its batch's first).
+fn answer_as_killed(harness: &mut Harness, last: &mut Option<(i32, i32)>, log: &mut Vec<(i16, i32)>) {
+    for (token, header) in harness.take_requests() {
+        let (first, next) = (header.base_sequence, header.base_sequence + header.records_count);
+        let is_new_epoch = log.iter().all(|(epoch, _)| *epoch < header.producer_epoch);
+        match *last {
+            Some((_, known)) if known == first && !is_new_epoch => harness.answer(token, ErrorCode::None, 700),
+            Some((end, _)) if end + 1 != first && !(is_new_epoch && first == 0) => {
+                harness.answer(token, ErrorCode::OutOfOrderSequenceNumber, -1);
+            }
+            _ => {
+                *last = Some((next - 1, first));
+                log.push((header.producer_epoch, first));
+                harness.answer(token, ErrorCode::None, 800);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_killed_broker_has_forgotten_is_not_written_twice() {
+    // How many of three batches under way are in its log.
+    for written in 0..=3_usize {
+        let mut harness = Harness::new(settings(), 1);
+        let mut before = harness.send(b"before");
+        harness.advance(Duration::from_millis(5));
+        let token = harness.take_requests()[0].0;
+        harness.answer(token, ErrorCode::None, 0);
+        assert!(before.try_result().unwrap().is_ok());
+        let mut handles = filled(&mut harness, 3);
+        let requests = harness.take_requests();
+        assert_eq!(requests.len(), 3);
+        harness.cut(&requests.iter().map(|(token, _)| *token).collect::<Vec<_>>());
+        harness.sender.on_connected(1);
+        let end = i32::try_from(written).unwrap();
+        let (mut last, mut log) = (Some((end, end)), vec![(0, -1)]);
+        for _ in 0..30 {
+            harness.advance(Duration::from_millis(500));
+            answer_as_killed(&mut harness, &mut last, &mut log);
+        }
+        // The rest is appended under its own numbers, and nothing under others.
+        let expected: Vec<(i16, i32)> = (end + 1..=3).map(|sequence| (0, sequence)).collect();
+        assert_eq!(log[1..], expected, "{written} were in the log");
+        let offsets = offsets(&mut handles);
+        assert!(offsets[..written].iter().all(|offset| [-1, 700].contains(offset)), "{offsets:?}");
+        assert!(offsets[written..].iter().all(|offset| *offset == 800), "{offsets:?}");
+        let mut after = harness.send(b"after");
+        harness.advance(Duration::from_millis(5));
+        answer_as_killed(&mut harness, &mut last, &mut log);
+        assert_eq!(log.last(), Some(&(0, 4)));
+        assert!(after.try_result().unwrap().is_ok());
+    }
+}
+
+#[test]
+fn what_a_broker_has_lost_goes_again_in_order_under_a_new_epoch() {
+    let mut harness = Harness::new(settings(), 1);
+    let mut before: Vec<_> = (0..4).map(|_| harness.send(&[0; 6_000])).collect();
+    harness.advance(Duration::from_millis(5));
+    for (token, _) in harness.take_requests() {
+        harness.answer(token, ErrorCode::None, 0);
+    }
+    assert!(before.iter_mut().all(|handle| handle.try_result().unwrap().is_ok()));
+    let mut handles = filled(&mut harness, 3);
+    let tokens: Vec<u64> = harness.take_requests().iter().map(|(token, _)| *token).collect();
+    harness.cut(&tokens);
+    harness.sender.on_connected(1);
+    // It lost acknowledged batches too: an unclean election.
+    let (mut last, mut log) = (Some((1, 1)), vec![(0, -1)]);
+    for _ in 0..30 {
+        harness.advance(Duration::from_millis(500));
+        answer_as_killed(&mut harness, &mut last, &mut log);
+    }
+    assert_eq!(log[1..], [(1, 0), (1, 1), (1, 2)]);
+    assert_eq!(offsets(&mut handles), [800, 800, 800]);
+    assert_eq!(harness.accumulator.quota().used_bytes(), 0);
+}

@@ -74,6 +74,8 @@ struct Lane {
     moved: bool,
     /// Batches to send again, in order; while there are any, one is in flight at a time, so that order holds.
     retry: VecDeque<ProducerBatch>,
+    /// Batches whose fate shows in what the broker makes of the next one to be sent again: see `Verdict::Hold`.
+    held: VecDeque<ProducerBatch>,
     in_flight: usize,
     queued: bool,
     muted_until: Instant,
@@ -214,6 +216,7 @@ impl Sender {
                 leader_epoch,
                 moved: false,
                 retry: VecDeque::new(),
+                held: VecDeque::new(),
                 in_flight: 0,
                 queued: false,
                 muted_until: Instant::default(),

@@ -6,7 +6,7 @@ use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
 use ottla_protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
 use ottla_protocol::{ErrorCode, Text};
 
-use super::{Command, InFlight, ProducerId, Sender, Timer};
+use super::{Command, InFlight, ProducerId, Sender, Timer, after};
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{BrokerInfo, Cluster, LeaderHint, backoff};
 use crate::producer::accumulator::Partition;
@@ -19,6 +19,11 @@ enum Verdict {
     Retry,
     /// The broker lost the sequence, or it has a hole: a new epoch, and again.
     Renumber,
+    /// It may be in the log, with others behind it, by a broker that has forgotten of all but the last batch what it has: such a
+    /// one finds any but the last out of order when it is sent again, as a broker does that was killed. What comes of the next
+    /// batch tells: taken, or known already, and this one is in the log too, for the broker takes no sequence with a hole; out of
+    /// order up to the last one, and none of them is.
+    Hold,
     /// In two parts.
     Split,
     Failed,
@@ -80,8 +85,14 @@ impl Sender {
     }
 
     fn written(&mut self, now: Instant, index: u32, mut batch: ProducerBatch, offset: i64, log_append_time: i64) {
+        let mut held = Vec::new();
         if let Some(lane) = self.lanes.get_mut(&index) {
             lane.sequences.acked(&batch.header);
+            held.extend(lane.held.drain(..));
+        }
+        for before in held {
+            // In the log, though nobody knows where.
+            self.written(now, index, before, -1, -1);
         }
         if batch.debt.is_some() {
             let records = u64::try_from(batch.header.records_count).unwrap_or(0);
@@ -129,10 +140,18 @@ impl Sender {
                 }
                 Err(batch) => self.fail(index, *batch, error, Vec::new()),
             },
+            Verdict::Hold if may_retry => {
+                if let Some(lane) = self.lanes.get_mut(&index) {
+                    lane.held.push_back(batch);
+                }
+            }
             verdict @ (Verdict::Retry | Verdict::Renumber) if may_retry => {
                 self.metrics.on_retry();
                 let wait = backoff(batch.attempts.saturating_sub(1), backoff_first, backoff_max, &mut self.rng);
                 self.put_back(index, batch);
+                if matches!(verdict, Verdict::Renumber) {
+                    self.put_back_held(index);
+                }
                 if let Some(lane) = self.lanes.get_mut(&index) {
                     if matches!(verdict, Verdict::Renumber) {
                         lane.sequences.break_off();
@@ -155,6 +174,8 @@ impl Sender {
         if batch.debt.is_some() {
             self.metrics.on_failed(u64::try_from(batch.header.records_count).unwrap_or(0));
         }
+        // Nothing may be left that would tell.
+        self.put_back_held(index);
         let fatal = error.code() == Some(ErrorCode::ClusterAuthorizationFailed) && batch.has_sequence();
         let error = error.with_possibly_written(batch.in_doubt);
         batch.complete(Err(error.clone()), -1, exceptions);
@@ -217,15 +238,20 @@ impl Sender {
     }
 
     fn verdict(&self, index: u32, batch: &ProducerBatch, error: &Error) -> Verdict {
-        let sequences = self.lanes.get(&index).map(|lane| &lane.sequences).filter(|_| batch.has_sequence());
-        match (error.code(), sequences) {
+        let lane = self.lanes.get(&index).filter(|_| batch.has_sequence());
+        match (error.code(), lane) {
             (Some(ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge), _) if batch.header.records_count > 1 => {
                 Verdict::Split
             }
-            // Behind a batch that is still to come this is expected; else the broker lost something, or a batch is missing.
-            (Some(ErrorCode::OutOfOrderSequenceNumber), Some(sequences)) => {
-                let missing = sequences.is_unresolved() || sequences.is_next(&batch.header);
-                if missing { Verdict::Renumber } else { Verdict::Retry }
+            (Some(ErrorCode::OutOfOrderSequenceNumber), Some(lane)) => {
+                let end = |batch: &ProducerBatch| after(batch.header.base_sequence, batch.header.records_count);
+                let expected = lane.held.back().map_or_else(|| lane.sequences.expected(), end);
+                if batch.header.base_sequence != expected && !lane.sequences.is_unresolved() {
+                    // Behind a batch that is still to come this is right.
+                    return Verdict::Retry;
+                }
+                let tells = |next: &ProducerBatch| next.in_doubt && next.header.base_sequence == end(batch);
+                if batch.in_doubt && lane.retry.front().is_some_and(tells) { Verdict::Hold } else { Verdict::Renumber }
             }
             (Some(ErrorCode::UnknownProducerId), Some(_)) => Verdict::Renumber,
             _ if error.is_retriable() => Verdict::Retry,
@@ -238,6 +264,14 @@ impl Sender {
         if let Some(lane) = self.lanes.get_mut(&index) {
             let at = lane.retry.iter().position(|waiting| waiting.serial >= batch.serial).unwrap_or(lane.retry.len());
             lane.retry.insert(at, batch);
+        }
+    }
+
+    /// What was held goes again, from the first on.
+    pub(super) fn put_back_held(&mut self, index: u32) {
+        let held = self.lanes.get_mut(&index).map(|lane| std::mem::take(&mut lane.held));
+        for batch in held.into_iter().flatten().rev() {
+            self.put_back(index, batch);
         }
     }
 

@@ -26,6 +26,9 @@ impl Sender {
             return;
         };
         let created_before = Instant::from_micros(created_before);
+        if self.lanes.get(&index).is_some_and(|lane| lane.held.front().is_some_and(|held| held.created <= created_before)) {
+            self.put_back_held(index);
+        }
         let Some(lane) = self.lanes.get_mut(&index) else { return };
         let reason = if lane.leader < 0 { "its partition has no leader" } else { "no broker acknowledged it" };
         let late = |in_doubt: bool| {
@@ -40,7 +43,8 @@ impl Sender {
         }
         let waiting = lane.partition.take_older(&shared, created_before);
         given_up.extend(waiting.into_iter().map(|debt| (debt, false)));
-        let mut oldest = lane.retry.front().map(|batch| batch.created).or_else(|| lane.partition.oldest());
+        let again = lane.held.front().or(lane.retry.front());
+        let mut oldest = again.map(|batch| batch.created).or_else(|| lane.partition.oldest());
         // In flight: completed now; what is left of the batch keeps its place in the sequence until the answer comes.
         for (at, batch) in self.requests.values_mut().flat_map(|request| &mut request.batches) {
             if *at != index || batch.debt.is_none() {
@@ -121,6 +125,7 @@ impl Sender {
         }
         let lanes: Vec<u32> = self.lanes.keys().copied().collect();
         for index in lanes {
+            self.put_back_held(index);
             let Some(lane) = self.lanes.get_mut(&index) else { continue };
             let mut given_up = Vec::new();
             for mut batch in lane.retry.drain(..) {

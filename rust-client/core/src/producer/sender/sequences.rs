@@ -59,10 +59,10 @@ impl Sequences {
         self.unresolved |= header.base_sequence >= 0 && self.is_of(header.producer_id, header.producer_epoch);
     }
 
-    /// Whether the batch follows the last one that was acknowledged, so that a broker that finds it out of order has lost
-    /// something, and does not only miss one that is still on its way.
-    pub(super) fn is_next(&self, header: &BatchHeader) -> bool {
-        header.base_sequence == self.last_acked.map_or(0, |last| after(last, 1))
+    /// The sequence that follows what was acknowledged: a broker that finds it out of order does not only miss a batch that is
+    /// still on its way.
+    pub(super) fn expected(&self) -> i32 {
+        self.last_acked.map_or(0, |last| after(last, 1))
     }
 
     pub(super) fn break_off(&mut self) {
@@ -72,7 +72,7 @@ impl Sequences {
     /// Nothing is in flight or to be sent again: whether all numbers that were given out are in the log.
     pub(super) fn settle(&mut self) -> bool {
         self.unresolved = false;
-        self.last_acked.map_or(0, |last| after(last, 1)) == self.next
+        self.expected() == self.next
     }
 }
 
@@ -102,9 +102,9 @@ mod tests {
         sequences.assign(&mut first);
         sequences.assign(&mut second);
         assert_eq!((first.base_sequence, second.base_sequence, second.producer_epoch), (0, 3, 1));
-        assert!(sequences.is_next(&first) && !sequences.is_next(&second));
+        assert_eq!(sequences.expected(), first.base_sequence);
         sequences.acked(&first);
-        assert!(sequences.is_next(&second));
+        assert_eq!(sequences.expected(), second.base_sequence);
     }
 
     #[test]
