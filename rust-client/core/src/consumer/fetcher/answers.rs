@@ -201,8 +201,8 @@ impl Fetcher {
     /// A partition's error in an answer to a Fetch.
     fn on_fetch_error(&mut self, now: Instant, broker: i32, asked: &Asked, code: ErrorCode, hint: Option<LeaderHint>) {
         let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
-        let preferred = partition.preferred.take();
-        if code == ErrorCode::OffsetOutOfRange && preferred.is_some_and(|(replica, _)| replica == broker) {
+        partition.preferred = None;
+        if code == ErrorCode::OffsetOutOfRange && asked.leader != broker {
             // A follower may lag, or have cut off more than the leader: that one knows. After a wait, since it may well name the same
             // follower again.
             let (first, longest) = (self.settings.retry_backoff, self.settings.retry_backoff_max);

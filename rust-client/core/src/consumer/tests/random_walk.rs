@@ -2,6 +2,8 @@
 //! dropped; an application that pauses, seeks and holds on to batches. Whatever happens, each partition's records come in order, each
 //! once, and all of them.
 
+use ottla_protocol::messages::fetch::LeaderIdAndEpoch;
+
 use super::*;
 
 const PARTITIONS: i32 = 3;
@@ -13,7 +15,8 @@ const RECORDS: i64 = 60;
 struct Session {
     id: i32,
     epoch: i32,
-    offsets: BTreeMap<i32, i64>,
+    /// By the partition: what is asked for, and the leader's epoch as the consumer knows it.
+    wishes: BTreeMap<i32, (i64, i32)>,
 }
 
 struct Walk {
@@ -43,6 +46,7 @@ impl Walk {
             queued_max_bytes: 600,
             queued_min_messages: 20,
             reset: ResetPolicy::None,
+            metadata_max_age: Duration::from_millis(50),
             isolation: IsolationLevel::ReadUncommitted,
             ..ConsumerSettings::default()
         };
@@ -171,7 +175,9 @@ impl Walk {
         }
         let response = self.respond(broker, &request);
         self.bench.fetcher.on_fetch(now, token, Ok(response));
-        drop(self.bench.fetcher.take_hints());
+        if !self.bench.fetcher.take_hints().is_empty() && self.chance(80) {
+            self.publish();
+        }
     }
 
     /// As a broker does, with sessions.
@@ -195,16 +201,17 @@ impl Walk {
         }
         session.epoch += 1;
         for partition in request.forgotten_topics_data.iter().flat_map(|topic| &topic.partitions) {
-            assert!(session.offsets.remove(partition).is_some(), "seed {}: forgets what was never asked for", self.seed);
+            assert!(session.wishes.remove(partition).is_some(), "seed {}: forgets what was never asked for", self.seed);
         }
         for asked in request.topics.iter().flat_map(|topic| &topic.partitions) {
-            session.offsets.insert(asked.partition, asked.fetch_offset);
+            session.wishes.insert(asked.partition, (asked.fetch_offset, asked.current_leader_epoch));
         }
-        let (id, offsets) = (session.id, session.offsets.clone());
+        let (id, wishes) = (session.id, session.wishes.clone());
         let mut partitions = Vec::new();
-        for (partition, offset) in offsets {
-            let answer = self.partition(broker, partition, offset);
-            if full || answer.error_code != 0 || answer.records.as_ref().is_some_and(|records| !records.is_empty()) {
+        for (partition, (offset, epoch)) in wishes {
+            let answer = self.partition(broker, partition, offset, epoch);
+            let records = answer.records.as_ref().is_some_and(|records| !records.is_empty());
+            if full || records || answer.error_code != 0 || answer.preferred_read_replica >= 0 {
                 partitions.push(answer);
             }
         }
@@ -216,9 +223,20 @@ impl Walk {
         FetchResponse { session_id: if keep { id } else { 0 }, throttle_time_ms, responses, ..FetchResponse::default() }
     }
 
-    fn partition(&mut self, broker: i32, partition: i32, offset: i64) -> PartitionData {
-        if self.leaders[partition as usize].0 != broker {
-            return PartitionData { partition_index: partition, ..failed(ErrorCode::NotLeaderOrFollower) };
+    fn partition(&mut self, broker: i32, partition: i32, offset: i64, known_epoch: i32) -> PartitionData {
+        let (leader, epoch) = self.leaders[partition as usize];
+        let error = |code| PartitionData { partition_index: partition, ..failed(code) };
+        if leader == broker {
+            if self.fault(10) {
+                return PartitionData { preferred_read_replica: leader % BROKERS + 1, ..data(partition, Vec::new()) };
+            }
+        } else if known_epoch == epoch && self.fault(10) {
+            // A follower that lags.
+            return error(ErrorCode::OffsetOutOfRange);
+        } else if known_epoch != epoch || self.chance(50) {
+            let leader_id = if self.chance(50) { leader } else { -1 };
+            let current_leader = LeaderIdAndEpoch { leader_id, leader_epoch: epoch, ..LeaderIdAndEpoch::default() };
+            return PartitionData { current_leader, ..error(ErrorCode::NotLeaderOrFollower) };
         }
         // Batches of four, of which the first may begin before what is asked for, and the last may be cut off.
         let mut records = Vec::new();
@@ -230,6 +248,11 @@ impl Walk {
         if self.chance(20) && base < RECORDS && !records.is_empty() {
             let next = batch(base, 4);
             records.extend_from_slice(&next[..next.len() / 2]);
+        }
+        if self.fault(3) && !records.is_empty() {
+            // The first batch's magic, or its last byte.
+            let place = if self.chance(50) { 16 } else { 68 };
+            records[place] ^= 0x40;
         }
         data(partition, records)
     }
@@ -261,9 +284,10 @@ impl Walk {
     fn take(&mut self) {
         match self.bench.fetcher.take() {
             None => {}
-            // Brokers that can't be reached for long are told.
+            // Brokers that can't be reached for long are told, and what is damaged.
             Some(Err(error)) => {
-                assert!(matches!(error.kind(), ErrorKind::Transport | ErrorKind::Broker), "{}: {error}", self.seed)
+                let told = [ErrorKind::Transport, ErrorKind::Broker, ErrorKind::Protocol].contains(&error.kind());
+                assert!(told && error.code() != Some(ErrorCode::OffsetOutOfRange), "{}: {error}", self.seed);
             }
             Some(Ok(batch)) => {
                 let expected = &mut self.expected[batch.partition() as usize];

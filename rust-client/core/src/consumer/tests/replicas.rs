@@ -60,6 +60,16 @@ fn what_a_follower_does_not_have_the_leader_is_asked_for() {
 }
 
 #[test]
+fn a_followers_answer_is_one_though_its_time_is_over_meanwhile() {
+    let mut bench = near();
+    let (_, token, _) = fetch_of(&mut bench);
+    bench.pass(Duration::from_secs(61));
+    bench.answer(token, vec![failed(ErrorCode::OffsetOutOfRange)]);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(fetch_of(&mut bench).0, 1, "no reset");
+}
+
+#[test]
 fn a_replica_in_trouble_is_left_for_the_leader() {
     for failure in [None, Some(ErrorCode::NotLeaderOrFollower), Some(ErrorCode::KafkaStorageError)] {
         let mut bench = near();
