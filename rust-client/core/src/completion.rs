@@ -3,7 +3,7 @@
 //! A delivery handle is a (shared completion, index). The completion ends in one of two ways: with the batch's result, or with a
 //! redirect, when its records went on in other batches (records that waited for their topic's metadata; a batch that was split).
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use crate::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::error::{Error, ErrorKind};

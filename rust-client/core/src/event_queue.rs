@@ -2,8 +2,8 @@
 //!
 //! What bindings serve to their callers comes through here, an event for a batch and not for a record.
 
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 /// What is called when an empty queue gets an event: a condition variable, a file descriptor, a callback.

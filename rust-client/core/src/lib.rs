@@ -13,4 +13,5 @@ pub mod metrics;
 pub mod offload;
 pub mod producer;
 pub mod random;
+mod sync;
 pub mod time;

@@ -181,15 +181,16 @@ pub struct MetadataSettings {
     pub retry_backoff: Duration,
     /// `retry.backoff.max.ms`: the longest.
     pub retry_backoff_max: Duration,
-    /// `allow.auto.create.topics`.
-    pub allow_auto_create: bool,
 }
 
 /// Decides when to ask for metadata, and for which topics. One request is under way at a time.
 #[derive(Debug)]
 pub struct MetadataUpdater {
     settings: MetadataSettings,
-    topics: BTreeMap<Text, ()>,
+    /// What is followed, and whether it may be created by being asked for.
+    topics: BTreeMap<Text, bool>,
+    /// What is in flight asks for topics that may be created, and for no others.
+    partial: bool,
     cluster: Arc<Cluster>,
     asked: bool,
     in_flight: bool,
@@ -208,6 +209,7 @@ impl MetadataUpdater {
         Self {
             settings,
             topics: BTreeMap::new(),
+            partial: false,
             cluster: Arc::new(Cluster::default()),
             asked: true,
             in_flight: false,
@@ -225,9 +227,20 @@ impl MetadataUpdater {
         &self.cluster
     }
 
-    /// Follows a topic from now on. Returns whether it is new.
-    pub fn follow(&mut self, topic: &Text) -> bool {
-        let new = self.topics.insert(topic.detach(), ()).is_none();
+    /// Follows a topic from now on. `may_create`: a broker may create it (`allow.auto.create.topics`), as soon as one of those who
+    /// follow it says so. Returns whether that is anything new.
+    pub fn follow(&mut self, topic: &Text, may_create: bool) -> bool {
+        let new = match self.topics.get_mut(topic) {
+            Some(creatable) if *creatable || !may_create => false,
+            Some(creatable) => {
+                *creatable = true;
+                true
+            }
+            None => {
+                self.topics.insert(topic.detach(), may_create);
+                true
+            }
+        };
         if new {
             // A topic that nobody has asked for yet does not wait behind another topic's backoff.
             self.asked = true;
@@ -268,14 +281,19 @@ impl MetadataUpdater {
         self.in_flight = true;
         self.asked = false;
         self.unasked = false;
-        let topics = self
-            .topics
-            .keys()
-            .map(|name| MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() })
-            .collect();
+        // The permission to create is one of the whole request: what must not be created is asked for in another.
+        let all_creatable = self.topics.values().all(|creatable| *creatable);
+        let unknown = |name: &Text| {
+            let known = self.cluster.topics.get(name);
+            known.is_none_or(|info| info.error == ErrorCode::UnknownTopicOrPartition)
+        };
+        let missing = || self.topics.iter().filter(|(name, creatable)| **creatable && unknown(name)).map(|(name, _)| name);
+        self.partial = !all_creatable && missing().next().is_some();
+        let names: Vec<&Text> = if self.partial { missing().collect() } else { self.topics.keys().collect() };
+        let topic = |name: &Text| MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() };
         Some(MetadataRequest {
-            topics: Some(topics),
-            allow_auto_topic_creation: self.settings.allow_auto_create,
+            topics: Some(names.into_iter().map(topic).collect()),
+            allow_auto_topic_creation: self.partial || (all_creatable && !self.topics.is_empty()),
             ..MetadataRequest::default()
         })
     }
@@ -304,7 +322,9 @@ impl MetadataUpdater {
             self.back_off(now);
             return self.cluster.clone();
         }
-        self.next_refresh = now + self.settings.refresh_interval;
+        if !self.partial {
+            self.next_refresh = now + self.settings.refresh_interval;
+        }
         let mut next = Cluster {
             version: self.cluster.version + 1,
             cluster_id: response.cluster_id.map(|id| id.detach()),
@@ -319,18 +339,18 @@ impl MetadataUpdater {
                     )
                 })
                 .collect(),
-            topics: BTreeMap::new(),
+            topics: if self.partial { self.cluster.topics.clone() } else { BTreeMap::new() },
         };
-        let mut unsettled = next.brokers.is_empty();
         for topic in response.topics {
             let before = topic.name.as_ref().and_then(|name| self.cluster.topics.get(name));
             if let Some(info) = topic_info(topic, before.map(AsRef::as_ref)) {
-                // A topic that is being made, or a partition without a leader, comes right by itself: ask again soon.
-                unsettled |= info.error.is_retriable()
-                    || info.partitions.iter().any(|p| p.leader < 0 || p.error == ErrorCode::LeaderNotAvailable);
                 next.topics.insert(info.name.clone(), Arc::new(info));
             }
         }
+        // A topic that is being made, or a partition without a leader, comes right by itself: ask again soon.
+        let leaderless = |p: &PartitionInfo| p.leader < 0 || p.error == ErrorCode::LeaderNotAvailable;
+        let to_settle = |info: &Arc<TopicInfo>| info.error.is_retriable() || info.partitions.iter().any(leaderless);
+        let unsettled = next.brokers.is_empty() || next.topics.values().any(to_settle);
         if unsettled {
             self.asked = true;
             self.back_off(now);
@@ -338,6 +358,10 @@ impl MetadataUpdater {
             self.attempts = 0;
             // A refresh asked for by an error that this answer did not settle waits a backoff, so that errors make no storm.
             self.not_before = now + self.settings.retry_backoff;
+        }
+        if self.partial && self.topics.keys().any(|name| !next.topics.contains_key(name)) {
+            // The others come next.
+            (self.asked, self.unasked) = (true, true);
         }
         if self.unasked {
             self.not_before = now;
@@ -388,16 +412,11 @@ mod tests {
     #[test]
     fn a_topic_followed_while_a_request_is_under_way_is_asked_for_right_after_it() {
         let wait = Duration::from_millis(100);
-        let settings = MetadataSettings {
-            refresh_interval: wait * 100,
-            retry_backoff: wait,
-            retry_backoff_max: wait,
-            allow_auto_create: true,
-        };
+        let settings = MetadataSettings { refresh_interval: wait * 100, retry_backoff: wait, retry_backoff_max: wait };
         let mut updater = MetadataUpdater::new(settings, Rng::from_seed(1));
         let now = Instant::default() + Duration::from_secs(1);
         assert!(updater.poll(now).is_some());
-        assert!(updater.follow(&Text::from("t")) && updater.poll(now).is_none());
+        assert!(updater.follow(&Text::from("t"), false) && updater.poll(now).is_none());
         let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
         let response = MetadataResponse { brokers: vec![broker], ..Default::default() };
         updater.on_response(now, response.clone());
@@ -431,7 +450,6 @@ mod tests {
             refresh_interval: Duration::from_secs(300),
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
-            allow_auto_create: false,
         };
         MetadataUpdater::new(settings, Rng::from_seed(1))
     }
@@ -439,7 +457,7 @@ mod tests {
     /// Counts the requests of ten seconds in which something asks for a refresh every millisecond.
     fn requests(answer: impl Fn() -> Option<MetadataResponse>) -> usize {
         let mut updater = updater();
-        updater.follow(&Text::from("t"));
+        updater.follow(&Text::from("t"), false);
         let mut requests = 0;
         for millis in 0..10_000 {
             let now = Instant::from_micros(1_000_000 + millis * 1000);
@@ -474,5 +492,39 @@ mod tests {
         assert!(cluster.brokers.is_empty() && cluster.version == 4);
         assert!(cluster.partition(&Text::from("t"), 0).is_some());
         assert!(updater.deadline() < Instant::FAR_FUTURE);
+    }
+
+    #[test]
+    fn only_what_may_be_created_is_asked_for_with_that_permission() {
+        let mut updater = updater();
+        let (mine, theirs) = (Text::from("mine"), Text::from("theirs"));
+        let asked = |request: &MetadataRequest| {
+            let names = request.topics.iter().flatten().map(|topic| topic.name.as_ref().unwrap().to_string());
+            (names.collect::<Vec<_>>(), request.allow_auto_topic_creation)
+        };
+        let answer = |names: &[(&str, ErrorCode)]| {
+            let topic = |(name, code): &(&str, ErrorCode)| ottla_protocol::messages::metadata::MetadataResponseTopic {
+                name: Some(Text::from(*name)),
+                error_code: code.code(),
+                ..Default::default()
+            };
+            let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
+            MetadataResponse { brokers: vec![broker], topics: names.iter().map(topic).collect(), ..MetadataResponse::default() }
+        };
+        let now = Instant::from_micros(10);
+        assert!(updater.follow(&theirs, false));
+        assert_eq!(asked(&updater.poll(now).unwrap()), (vec!["theirs".to_owned()], false));
+        updater.on_response(now, answer(&[("theirs", ErrorCode::UnknownTopicOrPartition)]));
+        // A producer comes to the client.
+        assert!(updater.follow(&mine, true) && !updater.follow(&mine, false));
+        assert_eq!(asked(&updater.poll(now).unwrap()), (vec!["mine".to_owned()], true));
+        let cluster = updater.on_response(now, answer(&[("mine", ErrorCode::None)]));
+        assert!(cluster.topics.contains_key(&mine) && cluster.topics.contains_key(&theirs), "merged");
+        let later = Instant::from_micros(10_000_000);
+        assert_eq!(asked(&updater.poll(later).unwrap()), (vec!["mine".to_owned(), "theirs".to_owned()], false));
+        // And then to the other topic as well.
+        updater.on_response(later, answer(&[("mine", ErrorCode::None), ("theirs", ErrorCode::UnknownTopicOrPartition)]));
+        assert!(updater.follow(&theirs, true));
+        assert!(updater.poll(later).unwrap().allow_auto_topic_creation);
     }
 }

@@ -7,11 +7,11 @@ mod partition;
 mod shared;
 mod stage;
 
+use crate::sync::atomic::Ordering;
+use crate::sync::{Arc, MutexGuard};
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 
-use arc_swap::ArcSwapOption;
+use crate::sync::ArcSwapOption;
 use bytes::Bytes;
 use ottla_protocol::record::BatchBuilder;
 

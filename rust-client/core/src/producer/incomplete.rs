@@ -1,7 +1,7 @@
 //! Which batches are not done yet, for flush and close.
 
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 #[derive(Debug, Default)]

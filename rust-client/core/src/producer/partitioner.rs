@@ -15,7 +15,7 @@
 //! Sticky (KIP-480): all such records go to one partition until its batch is full or sent, and then to another; with
 //! `sticky.partitioning.linger.ms=0` each of them goes to a random one instead.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use crate::sync::atomic::{AtomicI32, Ordering};
 
 /// librdkafka's `partitioner` property.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,9 +3,9 @@
 //! An open batch takes quota in chunks, so that the shared counters are touched once for hundreds of records; near the limit it
 //! takes exactly what a record needs.
 
+use crate::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 const CHUNK_BYTES: i64 = 64 * 1024;

@@ -1,8 +1,8 @@
 //! A partition's line of batches: one that is open, and those that are sealed before it.
 
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use ottla_protocol::Text;

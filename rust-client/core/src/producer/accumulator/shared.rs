@@ -1,10 +1,10 @@
 //! What the accumulator, the sender and the batches share.
 
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use arc_swap::ArcSwap;
+use crate::sync::ArcSwap;
 use bytes::Bytes;
 
 use super::partition::Partition;

@@ -1,9 +1,9 @@
 //! Topics, and the bounded stage where a topic's records wait for its first metadata.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Arc, Mutex};
 
-use arc_swap::ArcSwapOption;
+use crate::sync::ArcSwapOption;
 use bytes::Bytes;
 use ottla_protocol::record::{Attributes, BatchBuilder, BatchHeader};
 use ottla_protocol::{ErrorCode, Text};
