@@ -166,7 +166,6 @@ impl ClientBuilder {
             refresh_interval: settings.topic_metadata_refresh_interval.map_or(age, |interval| interval.min(age)),
             retry_backoff: settings.retry_backoff,
             retry_backoff_max: settings.retry_backoff_max,
-            allow_auto_create: self.config.producer()?.allow_auto_create_topics,
         };
         let inner = Arc::new(ClientInner {
             connections: Connections::new(connector, pool, clock.clone(), rng.fork()),
@@ -292,8 +291,8 @@ impl ClientInner {
     }
 
     /// Asks for a topic's metadata from now on.
-    pub(crate) fn follow(&self, topic: &Text) {
-        if lock(&self.updater).follow(topic) {
+    pub(crate) fn follow(&self, topic: &Text, may_create: bool) {
+        if lock(&self.updater).follow(topic, may_create) {
             self.wake.notify_one();
         }
     }

@@ -181,7 +181,7 @@ impl Consumer {
         let partitions: Vec<(TopicPartition, StartAt)> =
             partitions.into_iter().map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at)).collect();
         for (key, _) in &partitions {
-            self.client.follow(&key.topic);
+            self.client.follow(&key.topic, self.config.allow_auto_create_topics);
         }
         self.shared.change(|fetcher| fetcher.assign(partitions));
     }

@@ -41,7 +41,7 @@ pub(crate) async fn list_offsets(
     let mut news = client.news();
     let mut found: BTreeMap<TopicPartition, Option<OffsetAndTimestamp>> = BTreeMap::new();
     for (key, _) in &times {
-        client.follow(&key.topic);
+        client.follow(&key.topic, false);
     }
     loop {
         news.get();

@@ -511,7 +511,7 @@ impl Driver {
     fn carry_out(&mut self) {
         for command in std::mem::take(&mut self.commands) {
             match command {
-                Command::Follow(topic) => self.client.follow(&topic),
+                Command::Follow(topic) => self.client.follow(&topic, self.config.allow_auto_create_topics),
                 Command::RefreshMetadata => self.client.refresh(),
                 Command::LearnLeaders(hints) => self.client.learn_leaders(&hints),
                 Command::Connect(broker) => self.connect(broker),
