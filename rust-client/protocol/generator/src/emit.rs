@@ -13,6 +13,12 @@ const NOTICE: &str = "\
 //! Do not edit: change the generator and run it again.
 ";
 
+/// What members of a group say to each other in the bytes fields of other messages: a version (int16), then one of these.
+const EMBEDDED: [(&str, &str); 2] = [
+    ("ConsumerProtocolAssignment", "What the leader of a group of consumers tells a member, within SyncGroup."),
+    ("ConsumerProtocolSubscription", "What a member of a group of consumers tells the leader, within JoinGroup."),
+];
+
 /// File names and their texts, not yet formatted.
 pub(crate) fn files(schemas: &BTreeMap<String, Schema>) -> Result<Vec<(String, String)>, Error> {
     let mut apis: Vec<Api> = Vec::new();
@@ -40,6 +46,11 @@ pub(crate) fn files(schemas: &BTreeMap<String, Schema>) -> Result<Vec<(String, S
     file.message(header("RequestHeader")?, "", "")?;
     file.message(header("ResponseHeader")?, "", "Response")?;
     files.push(("header.rs".to_owned(), file.finish("//! What stands before each request and response.\n//!\n")));
+    for (name, title) in EMBEDDED {
+        let mut file = File::default();
+        file.message(header(name)?, "", "")?;
+        files.push((format!("{}.rs", snake_case(name)), file.finish(&format!("//! {title}\n//!\n"))));
+    }
     Ok(files)
 }
 
@@ -52,6 +63,7 @@ struct Api<'a> {
 
 fn module(apis: &[Api<'_>]) -> String {
     let mut modules: Vec<String> = apis.iter().map(|api| snake_case(&api.name)).collect();
+    modules.extend(EMBEDDED.map(|(name, _)| snake_case(name)));
     modules.sort();
     let mut text =
         "//! The messages of all APIs that a broker of Apache Kafka listens to, one file for each API.\n//!\n".to_owned();
@@ -61,6 +73,9 @@ fn module(apis: &[Api<'_>]) -> String {
         let _ = writeln!(text, "pub mod {module};");
     }
     text += "\npub use header::{RequestHeader, ResponseHeader};\n";
+    for (name, _) in EMBEDDED {
+        let _ = writeln!(text, "pub use {}::{name};", snake_case(name));
+    }
     for api in apis {
         let (module, name) = (snake_case(&api.name), &api.name);
         let _ = writeln!(text, "pub use {module}::{{{name}Request, {name}Response}};");
@@ -138,6 +153,9 @@ impl File {
         let about = match schema.kind.as_str() {
             "request" => format!("The request of {}.", schema.name.trim_end_matches("Request")),
             "response" => format!("The response of {}.", schema.name.trim_end_matches("Response")),
+            "data" => {
+                format!("The {}.", snake_case(&schema.name).replace('_', " ").replace("consumer protocol", "consumer protocol's"))
+            }
             _ => format!("The {}.", snake_case(&schema.name).replace('_', " ")),
         };
         let mut docs = vec![about];

@@ -14,7 +14,7 @@ use schema::Schema;
 pub type Error = String;
 
 /// Reads the schemas in `source` (a folder, or a jar) and writes a file for each API with a broker among its listeners, one for
-/// the headers, the table of APIs, and `mod.rs` into `output`. Answers how many files there are.
+/// the headers, those for what travels within other messages, the table of APIs, and `mod.rs` into `output`. Answers how many files there are.
 ///
 /// # Errors
 /// If a schema can't be read or understood, or a file can't be written.

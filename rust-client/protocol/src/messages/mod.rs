@@ -16,6 +16,8 @@ pub mod api_versions;
 mod apis;
 pub mod consumer_group_describe;
 pub mod consumer_group_heartbeat;
+pub mod consumer_protocol_assignment;
+pub mod consumer_protocol_subscription;
 pub mod create_acls;
 pub mod create_delegation_token;
 pub mod create_partitions;
@@ -95,6 +97,8 @@ pub use alter_user_scram_credentials::{AlterUserScramCredentialsRequest, AlterUs
 pub use api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 pub use consumer_group_describe::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
 pub use consumer_group_heartbeat::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
+pub use consumer_protocol_assignment::ConsumerProtocolAssignment;
+pub use consumer_protocol_subscription::ConsumerProtocolSubscription;
 pub use create_acls::{CreateAclsRequest, CreateAclsResponse};
 pub use create_delegation_token::{CreateDelegationTokenRequest, CreateDelegationTokenResponse};
 pub use create_partitions::{CreatePartitionsRequest, CreatePartitionsResponse};
