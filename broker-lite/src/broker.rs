@@ -124,10 +124,11 @@ impl Broker {
         self.with_partition(topic, partition, |_, state| state.log.batches())?.map_err(storage)
     }
 
-    /// Deletes what retention.ms and retention.bytes allow to be deleted now, instead of at the next
-    /// log.retention.check.interval.ms.
+    /// Deletes what retention.ms, retention.bytes and offsets.retention.minutes allow to be deleted now, instead of at the next
+    /// log.retention.check.interval.ms and offsets.retention.check.interval.ms.
     pub fn enforce_retention(&self) {
         self.cluster.enforce_retention();
+        self.cluster.expire_offsets();
     }
 
     /// Closes the listener and all connections, and waits until that is done, at most a second. On a runtime that was given to the

@@ -8,6 +8,7 @@ use ottla_protocol::{ErrorCode, Text, Uuid};
 
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, TopicConfig};
+use crate::coordinator::Coordinators;
 use crate::fault::Faults;
 use crate::handlers::{self, metadata};
 use crate::history::{History, Undo};
@@ -25,6 +26,8 @@ pub(crate) const FIRST_NODE_ID: i32 = 1;
 
 /// Faults have a stream of randomness of their own.
 const FAULTS: u64 = u64::MAX;
+/// And members' ids.
+const MEMBER_IDS: u64 = u64::MAX - 1;
 /// Kafka creates no more partitions than this at the request of one client.
 const MAX_PARTITIONS_AT_ONCE: usize = 10_000;
 
@@ -85,6 +88,7 @@ pub(crate) struct Cluster {
     pub(crate) faults: Faults,
     pub(crate) journal: Arc<Journal>,
     pub(crate) history: History,
+    pub(crate) coordinators: Coordinators,
     random: Random,
     topics: RwLock<Topics>,
     next_producer_id: AtomicI64,
@@ -95,6 +99,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     pub(crate) fn new(config: BrokerConfig, clock: Clock, seed: u64, nodes: Vec<Node>) -> Self {
         let random = Random::seeded(seed);
+        let coordinators = Coordinators::new(&config, Random::derive_seed(seed, MEMBER_IDS));
         Self {
             id: random.uuid(),
             config,
@@ -107,6 +112,7 @@ impl Cluster {
             faults: Faults::new(Random::derive_seed(seed, FAULTS)),
             journal: Arc::new(Journal::new(0)),
             history: History::default(),
+            coordinators,
             random,
             topics: RwLock::default(),
             next_producer_id: AtomicI64::new(0),
@@ -182,7 +188,20 @@ impl Cluster {
             self.set_controller(next.map_or(NO_LEADER, |node| node.id));
         }
         self.history.record(change);
+        self.move_coordinators();
         outcome
+    }
+
+    /// Lets the coordinators follow the leaders of `__consumer_offsets`. The membership is held.
+    fn move_coordinators(&self) {
+        let leaders = self.topic(topic_name::CONSUMER_OFFSETS).map(|topic| {
+            let leader = |partition: &Arc<Partition>| {
+                let view = partition.lock().view();
+                (view.leader, view.leader_epoch)
+            };
+            topic.partitions.iter().map(leader).collect()
+        });
+        self.coordinators.follow(leaders.unwrap_or_default(), self.clock.steady_ms());
     }
 
     /// Makes this broker the leader, or has it take over anew. The membership is held.
@@ -192,6 +211,8 @@ impl Cluster {
         let view = state.view();
         state.move_leader(node, self.replication_held())?;
         self.history.record(vec![Undo::Partition { topic: topic.id, index: partition, view }]);
+        drop(state);
+        self.move_coordinators();
         Ok(())
     }
 
@@ -243,6 +264,8 @@ impl Cluster {
         topics.by_id.insert(topic.id, topic.clone());
         topics.by_collision_key.insert(topic_name::collision_key(name), topic.name.clone());
         self.history.record(vec![Undo::Created(topic.id)]);
+        drop(topics);
+        self.move_coordinators();
         Ok(topic)
     }
 
@@ -368,11 +391,35 @@ impl Cluster {
 
     /// Creates a topic because a client asked for its metadata.
     pub(crate) fn auto_create_topic(&self, name: &str) -> Result<Arc<Topic>, ErrorCode> {
+        if name == topic_name::CONSUMER_OFFSETS {
+            return self.offsets_topic();
+        }
         let config = TopicConfig::new(&self.config, []).map_err(|_| ErrorCode::InvalidConfig)?;
         let layout = Layout::Spread { partitions: self.default_partitions(), replication_factor: None };
         match self.create_topic(name, layout, config, false) {
             Err(refusal) if refusal.code == ErrorCode::TopicAlreadyExists => self.topic(name),
             Err(refusal) if refusal.code == ErrorCode::InvalidRequest => Err(ErrorCode::InvalidTopicException),
+            created => created.map_err(|refusal| refusal.code),
+        }
+    }
+
+    /// `__consumer_offsets`, which is made if it is not there.
+    pub(crate) fn offsets_topic(&self) -> Result<Arc<Topic>, ErrorCode> {
+        let name = topic_name::CONSUMER_OFFSETS;
+        if let Ok(topic) = self.topic(name) {
+            return Ok(topic);
+        }
+        let segment_bytes = self.config.number("offsets.topic.segment.bytes").max(1 << 20).to_string();
+        let properties =
+            [("cleanup.policy", "compact"), ("compression.type", "producer"), ("segment.bytes", segment_bytes.as_str())];
+        let properties = properties.map(|(name, value)| (name, Some(value)));
+        let config = TopicConfig::new(&self.config, properties).map_err(|_| ErrorCode::InvalidConfig)?;
+        let brokers = i64::try_from(self.nodes.len()).unwrap_or(i64::MAX);
+        let factor = self.config.number("offsets.topic.replication.factor").min(brokers);
+        let partitions = i32::try_from(self.config.number("offsets.topic.num.partitions")).unwrap_or(i32::MAX);
+        let layout = Layout::Spread { partitions, replication_factor: i16::try_from(factor).ok() };
+        match self.create_topic(name, layout, config, false) {
+            Err(refusal) if refusal.code == ErrorCode::TopicAlreadyExists => self.topic(name),
             created => created.map_err(|refusal| refusal.code),
         }
     }
@@ -390,6 +437,14 @@ impl Cluster {
         for partition in &topic.partitions {
             partition.lock().delete();
         }
+        self.coordinators.forget_topic(&topic.name);
+        self.move_coordinators();
+    }
+
+    /// Drops offsets that were committed long ago, once.
+    pub(crate) fn expire_offsets(&self) {
+        let retention_ms = self.config.number("offsets.retention.minutes").saturating_mul(60_000);
+        self.coordinators.expire_offsets(retention_ms, self.clock.steady_ms());
     }
 
     /// Applies retention to every partition, once.

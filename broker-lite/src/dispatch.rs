@@ -18,6 +18,8 @@ pub(crate) struct Connection<'a> {
     pub(crate) id: u64,
     /// The address that the client came to, if it came over a network.
     pub(crate) reached: Option<IpAddr>,
+    /// The address that the client came from, if it came over a network.
+    pub(crate) peer: Option<IpAddr>,
 }
 
 /// Who asks whom, and how.
@@ -30,6 +32,7 @@ pub(crate) struct RequestContext<'a> {
     pub(crate) verdict: &'a Verdict,
     asked: &'a Asked<'a>,
     reached: Option<IpAddr>,
+    peer: Option<IpAddr>,
 }
 
 impl RequestContext<'_> {
@@ -37,6 +40,18 @@ impl RequestContext<'_> {
     pub(crate) fn endpoint(&self, node: &Node) -> (Text, i32) {
         let (host, port) = node.endpoint(self.reached);
         (host, i32::from(port))
+    }
+
+    /// How the client calls itself.
+    pub(crate) fn client_id(&self) -> Text {
+        // As Java writes the one that is missing.
+        self.asked.client_id.as_ref().map_or(Text::from_static("null"), Text::detach)
+    }
+
+    /// Where the client is, as Java writes an address.
+    pub(crate) fn client_host(&self) -> Text {
+        let peer = self.peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        Text::from(format!("/{}", peer.to_canonical()))
     }
 
     /// Whether the batches of this partition, which are about to go out, get a wrong CRC.
@@ -103,8 +118,9 @@ macro_rules! serve {
                         if let Some(end) = before(verdict).await {
                             return end.into();
                         }
-                        let (node, reached) = (connection.node, connection.reached);
-                        let context = &RequestContext { cluster, node, api_version: version, verdict, asked: &asked, reached };
+                        let (node, reached, peer) = (connection.node, connection.reached, connection.peer);
+                        let context =
+                            &RequestContext { cluster, node, api_version: version, verdict, asked: &asked, reached, peer };
                         let reply = handlers::$module::handle(context, request)$(.$wait)?.into();
                         let answer = finish(version, correlation_id, throttled(reply, verdict));
                         Outcome { answer: after(answer, verdict).await, mute: verdict.mute() }
@@ -123,15 +139,25 @@ macro_rules! serve {
     };
 }
 
-// JoinGroup and FindCoordinator are served only so far that they say that there is no coordinator. librdkafka looks at them before it
-// compresses with LZ4, and silently leaves compression off where they are missing.
+// librdkafka looks at JoinGroup and FindCoordinator from version 0 on before it compresses with LZ4, and silently leaves compression
+// off where they are missing.
 serve! {
     Produce 0..=13 produce ProduceResponse;
     Fetch 4..=18 fetch FetchResponse await;
     ListOffsets 1..=11 list_offsets ListOffsetsResponse;
     Metadata 0..=13 metadata MetadataResponse;
     FindCoordinator 0..=6 find_coordinator FindCoordinatorResponse;
-    JoinGroup 0..=9 join_group JoinGroupResponse;
+    OffsetCommit 2..=10 offset_commit OffsetCommitResponse;
+    OffsetFetch 1..=10 offset_fetch OffsetFetchResponse;
+    JoinGroup 0..=9 join_group JoinGroupResponse await;
+    SyncGroup 0..=5 sync_group SyncGroupResponse await;
+    Heartbeat 0..=4 heartbeat HeartbeatResponse;
+    LeaveGroup 0..=5 leave_group LeaveGroupResponse;
+    DescribeGroups 0..=6 describe_groups DescribeGroupsResponse;
+    ListGroups 0..=5 list_groups ListGroupsResponse;
+    DeleteGroups 0..=2 delete_groups DeleteGroupsResponse;
+    OffsetDelete 0..=0 offset_delete OffsetDeleteResponse;
+    ConsumerGroupDescribe 0..=1 consumer_group_describe ConsumerGroupDescribeResponse;
     ApiVersions 0..=4 api_versions ApiVersionsResponse;
     CreateTopics 2..=7 create_topics CreateTopicsResponse;
     DeleteTopics 1..=6 delete_topics DeleteTopicsResponse;

@@ -95,7 +95,8 @@ pub enum Effect {
     ///
     /// For Produce, Fetch (70, 71 and 106 are the whole response's), ListOffsets, Metadata (a partition's, else a topic's; 129 is the
     /// whole response's), OffsetForLeaderEpoch, CreateTopics, CreatePartitions, DeleteTopics, DeleteRecords, InitProducerId,
-    /// FindCoordinator and JoinGroup.
+    /// FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup, OffsetCommit, OffsetFetch (a partition's, else a group's),
+    /// OffsetDelete, ListGroups, DescribeGroups, DeleteGroups and ConsumerGroupDescribe.
     Error {
         /// The error.
         code: ErrorCode,

@@ -80,6 +80,7 @@ mod clock;
 mod cluster;
 mod config;
 mod control;
+mod coordinator;
 mod dispatch;
 mod error;
 mod fault;

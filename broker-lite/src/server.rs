@@ -28,7 +28,9 @@ pub(crate) async fn run(cluster: Arc<Cluster>, commands: Vec<mpsc::UnboundedRece
     for (index, commands) in commands.into_iter().enumerate() {
         tasks.spawn(serve(cluster.clone(), index, commands));
     }
-    tasks.spawn(retention_loop(cluster));
+    tasks.spawn(retention_loop(cluster.clone()));
+    tasks.spawn(offsets_retention_loop(cluster.clone()));
+    tasks.spawn(async move { cluster.coordinators.run(&cluster.clock).await });
     // An error says that the sender is gone, which is an end as well.
     drop(stop.wait_for(|stop| *stop).await);
     tasks.shutdown().await;
@@ -79,6 +81,14 @@ async fn retention_loop(cluster: Arc<Cluster>) {
     }
 }
 
+async fn offsets_retention_loop(cluster: Arc<Cluster>) {
+    let interval = cluster.config.number("offsets.retention.check.interval.ms").unsigned_abs().max(1);
+    loop {
+        cluster.clock.sleep(Duration::from_millis(interval)).await;
+        cluster.expire_offsets();
+    }
+}
+
 async fn tcp_connection(mut stream: TcpStream, cluster: Arc<Cluster>, node: usize) {
     // Responses are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
@@ -87,14 +97,14 @@ async fn tcp_connection(mut stream: TcpStream, cluster: Arc<Cluster>, node: usiz
         (Err(error), _) | (_, Err(error)) => return tracing::debug!("a connection ended at once: {error}"),
     };
     let Some(node) = cluster.nodes.get(node) else { return };
-    let connection = Connection { node, id: cluster.new_connection_id(), reached: Some(local.ip()) };
+    let connection = Connection { node, id: cluster.new_connection_id(), reached: Some(local.ip()), peer: Some(peer.ip()) };
     let (mut reader, mut writer) = stream.split();
     report(converse(&mut reader, &mut writer, &cluster, &connection).await, &connection, &peer);
 }
 
 async fn memory_connection(stream: DuplexStream, cluster: Arc<Cluster>, node: usize) {
     let Some(node) = cluster.nodes.get(node) else { return };
-    let connection = Connection { node, id: cluster.new_connection_id(), reached: None };
+    let connection = Connection { node, id: cluster.new_connection_id(), reached: None, peer: None };
     let (mut reader, mut writer) = tokio::io::split(stream);
     report(converse(&mut reader, &mut writer, &cluster, &connection).await, &connection, &"memory");
 }

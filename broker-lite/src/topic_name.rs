@@ -3,8 +3,11 @@
 /// The longest name: with partition and suffix it must fit a file's name in Apache Kafka.
 const MAX_LENGTH: usize = 249;
 
+/// The topic whose partitions' leaders are the coordinators of groups.
+pub(crate) const CONSUMER_OFFSETS: &str = "__consumer_offsets";
+
 /// Topics that Kafka keeps for itself.
-const INTERNAL: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
+const INTERNAL: [&str; 3] = [CONSUMER_OFFSETS, "__transaction_state", "__share_group_state"];
 
 /// The log of the controllers, which is no topic that a client may have.
 pub(crate) const CLUSTER_METADATA: &str = "__cluster_metadata";

@@ -9,6 +9,7 @@ pub(crate) enum ConfigType {
     Boolean = 1,
     String = 2,
     Int = 3,
+    Short = 4,
     Long = 5,
     Double = 6,
     List = 7,
@@ -47,6 +48,10 @@ impl Definition {
             ConfigType::Int => match trimmed.parse::<i32>() {
                 Ok(number) => i64::from(number),
                 Err(_) => return invalid("Not a number of type INT"),
+            },
+            ConfigType::Short => match trimmed.parse::<i16>() {
+                Ok(number) => i64::from(number),
+                Err(_) => return invalid("Not a number of type SHORT"),
             },
             ConfigType::Long => match trimmed.parse::<i64>() {
                 Ok(number) => number,
@@ -97,7 +102,7 @@ impl Definition {
     }
 }
 
-use ConfigType::{Boolean, Double, Int, List, Long, String as Str};
+use ConfigType::{Boolean, Double, Int, List, Long, Short, String as Str};
 
 const fn def(
     name: &'static str,
@@ -168,12 +173,24 @@ pub(super) static BROKER: &[Definition] = &[
     def("default.replication.factor", Int, "1", Rule::AtLeast(1), &[]),
     def("delete.topic.enable", Boolean, "true", Rule::Any, &[]),
     def("fetch.max.bytes", Int, "57671680", Rule::AtLeast(1024), &[]),
+    // Kafka waits 3 s for more members, which tests would rather not.
+    def("group.initial.rebalance.delay.ms", Int, "0", Rule::AtLeast(0), &[]),
+    def("group.max.session.timeout.ms", Int, "1800000", Rule::AtLeast(1), &[]),
+    def("group.max.size", Int, "2147483647", Rule::AtLeast(1), &[]),
+    def("group.min.session.timeout.ms", Int, "6000", Rule::AtLeast(1), &[]),
     no_default("listeners", List, Rule::Fixed),
     def("log.retention.check.interval.ms", Long, "300000", Rule::AtLeast(1), &[]),
     def("max.incremental.fetch.session.cache.slots", Int, "1000", Rule::AtLeast(0), &[]),
     def("max.request.partition.size.limit", Int, "2000", Rule::AtLeast(1), &[]),
     def("node.id", Int, "1", Rule::Fixed, &[]),
     def("num.partitions", Int, "1", Rule::AtLeast(1), &[]),
+    def("offset.metadata.max.bytes", Int, "4096", Rule::AtLeast(0), &[]),
+    def("offsets.retention.check.interval.ms", Long, "600000", Rule::AtLeast(1), &[]),
+    def("offsets.retention.minutes", Int, "10080", Rule::AtLeast(1), &[]),
+    def("offsets.topic.num.partitions", Int, "50", Rule::AtLeast(1), &[]),
+    // At most as many as there are brokers.
+    def("offsets.topic.replication.factor", Short, "3", Rule::AtLeast(1), &[]),
+    def("offsets.topic.segment.bytes", Int, "104857600", Rule::AtLeast(1), &[]),
     def("process.roles", List, "broker,controller", Rule::Fixed, &[]),
     def("producer.id.expiration.ms", Int, "86400000", Rule::AtLeast(1), &[]),
     no_default("replica.selector.class", Str, Rule::OneOf(&[RACK_AWARE_REPLICA_SELECTOR])),

@@ -6,13 +6,23 @@ use super::{Effect, Rule};
 use crate::history::VERSIONS_KEPT;
 
 /// The APIs whose handlers know where an error goes.
-const WITH_ERRORS: [ApiKey; 12] = [
+const WITH_ERRORS: [ApiKey; 22] = [
     ApiKey::Produce,
     ApiKey::Fetch,
     ApiKey::ListOffsets,
     ApiKey::Metadata,
     ApiKey::FindCoordinator,
     ApiKey::JoinGroup,
+    ApiKey::SyncGroup,
+    ApiKey::Heartbeat,
+    ApiKey::LeaveGroup,
+    ApiKey::OffsetCommit,
+    ApiKey::OffsetFetch,
+    ApiKey::OffsetDelete,
+    ApiKey::ListGroups,
+    ApiKey::DescribeGroups,
+    ApiKey::DeleteGroups,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::CreateTopics,
     ApiKey::DeleteTopics,
     ApiKey::DeleteRecords,

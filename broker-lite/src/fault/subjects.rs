@@ -1,9 +1,11 @@
 //! What a request is about, so that rules can be held against it.
 
 use ottla_protocol::messages::{
-    ApiVersionsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeClusterRequest, DescribeConfigsRequest, DescribeTopicPartitionsRequest, FetchRequest, FindCoordinatorRequest,
-    InitProducerIdRequest, JoinGroupRequest, ListOffsetsRequest, MetadataRequest, OffsetForLeaderEpochRequest, ProduceRequest,
+    ApiVersionsRequest, ConsumerGroupDescribeRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteGroupsRequest,
+    DeleteRecordsRequest, DeleteTopicsRequest, DescribeClusterRequest, DescribeConfigsRequest, DescribeGroupsRequest,
+    DescribeTopicPartitionsRequest, FetchRequest, FindCoordinatorRequest, HeartbeatRequest, InitProducerIdRequest,
+    JoinGroupRequest, LeaveGroupRequest, ListGroupsRequest, ListOffsetsRequest, MetadataRequest, OffsetCommitRequest,
+    OffsetDeleteRequest, OffsetFetchRequest, OffsetForLeaderEpochRequest, ProduceRequest, SyncGroupRequest,
 };
 use ottla_protocol::{ApiKey, Text, Uuid};
 
@@ -61,7 +63,7 @@ macro_rules! name_nothing {
     };
 }
 
-name_nothing!(ApiVersionsRequest DescribeClusterRequest);
+name_nothing!(ApiVersionsRequest DescribeClusterRequest ListGroupsRequest);
 
 /// The name of a topic that a request calls by name or id; the empty one if nobody knows the id.
 fn name_of(cluster: &Cluster, name: &Text, id: &Uuid) -> Text {
@@ -183,8 +185,69 @@ impl Subjects for FindCoordinatorRequest {
     }
 }
 
-impl Subjects for JoinGroupRequest {
+macro_rules! name_the_group {
+    ($($request:ident)*) => {
+        $(impl Subjects for $request {
+            fn name(&self, _cluster: &Cluster, _node: &Node, named: &mut Named) {
+                named.groups.push(self.group_id.clone());
+            }
+        })*
+    };
+}
+
+name_the_group!(JoinGroupRequest SyncGroupRequest HeartbeatRequest LeaveGroupRequest);
+
+impl Subjects for OffsetCommitRequest {
+    fn name(&self, cluster: &Cluster, _node: &Node, named: &mut Named) {
+        named.groups.push(self.group_id.clone());
+        for topic in &self.topics {
+            let name = name_of(cluster, &topic.name, &topic.topic_id);
+            topic.partitions.iter().for_each(|partition| named.partition(&name, partition.partition_index));
+        }
+    }
+}
+
+impl Subjects for OffsetFetchRequest {
+    fn name(&self, cluster: &Cluster, _node: &Node, named: &mut Named) {
+        for topic in self.topics.iter().flatten() {
+            topic.partition_indexes.iter().for_each(|partition| named.partition(&topic.name, *partition));
+        }
+        for group in &self.groups {
+            named.groups.push(group.group_id.clone());
+            for topic in group.topics.iter().flatten() {
+                let name = name_of(cluster, &topic.name, &topic.topic_id);
+                topic.partition_indexes.iter().for_each(|partition| named.partition(&name, *partition));
+            }
+        }
+        if self.groups.is_empty() {
+            named.groups.push(self.group_id.clone());
+        }
+    }
+}
+
+impl Subjects for OffsetDeleteRequest {
     fn name(&self, _cluster: &Cluster, _node: &Node, named: &mut Named) {
         named.groups.push(self.group_id.clone());
+        for topic in &self.topics {
+            topic.partitions.iter().for_each(|partition| named.partition(&topic.name, partition.partition_index));
+        }
+    }
+}
+
+impl Subjects for DescribeGroupsRequest {
+    fn name(&self, _cluster: &Cluster, _node: &Node, named: &mut Named) {
+        named.groups.extend(self.groups.iter().cloned());
+    }
+}
+
+impl Subjects for ConsumerGroupDescribeRequest {
+    fn name(&self, _cluster: &Cluster, _node: &Node, named: &mut Named) {
+        named.groups.extend(self.group_ids.iter().cloned());
+    }
+}
+
+impl Subjects for DeleteGroupsRequest {
+    fn name(&self, _cluster: &Cluster, _node: &Node, named: &mut Named) {
+        named.groups.extend(self.groups_names.iter().cloned());
     }
 }

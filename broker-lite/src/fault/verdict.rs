@@ -69,6 +69,31 @@ impl Verdict {
         self.errors.iter().find(about).map(|error| error.code)
     }
 
+    /// The error for a group as a whole, from a rule that says whether the request is applied: not from a rule about a topic.
+    pub(crate) fn group_error(&self, group: &str, applied: bool) -> Option<ErrorCode> {
+        let about = |error: &&InjectedError| {
+            let whole = error.topic.is_none() && error.partition.is_none();
+            whole && error.applied == applied && error.coordinated.as_deref().is_none_or(|wanted| wanted == group)
+        };
+        self.errors.iter().find(about).map(|error| error.code)
+    }
+
+    /// The same where one that is applied is none: for what only reads.
+    pub(crate) fn group_read_error(&self, group: &str) -> Option<ErrorCode> {
+        self.group_error(group, false).or_else(|| self.group_error(group, true))
+    }
+
+    /// The error for what a group committed of a partition.
+    pub(crate) fn offset_error(&self, group: &str, topic: &str, partition: i32, applied: bool) -> Option<ErrorCode> {
+        let about = |error: &&InjectedError| {
+            error.applied == applied
+                && error.coordinated.as_deref().is_none_or(|wanted| wanted == group)
+                && error.topic.as_deref().is_none_or(|name| name == topic)
+                && error.partition.is_none_or(|index| index == partition)
+        };
+        self.errors.iter().find(about).map(|error| error.code)
+    }
+
     /// The error for a response that has one place for errors.
     pub(crate) fn error(&self) -> Option<ErrorCode> {
         self.errors.first().map(|error| error.code)

@@ -96,7 +96,7 @@ fn append(
     let records = data.records.map(|records| records.to_bytes());
     let batch = CheckedBatch::check(records.as_ref(), context.api_version, &topic.name, data.index, &topic.config, now_ms)?;
     if batch.is_transactional() {
-        return Err(Refusal::new(ErrorCode::InvalidTxnState, super::NO_COORDINATOR));
+        return Err(Refusal::new(ErrorCode::InvalidTxnState, super::NO_TRANSACTIONS));
     }
     if let Some(code) = context.verdict.partition_error(&topic.name, data.index, false) {
         return Err(refuse(code));

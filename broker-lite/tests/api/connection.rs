@@ -4,9 +4,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use ottla_broker::{Broker, Clock, Error};
-use ottla_protocol::messages::{
-    ApiVersionsRequest, ApiVersionsResponse, FindCoordinatorRequest, HeartbeatRequest, JoinGroupRequest, MetadataRequest,
-};
+use ottla_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse, EndTxnRequest, FindCoordinatorRequest, MetadataRequest};
 use ottla_protocol::{Decode, Reader, Text};
 
 use crate::peer::Peer;
@@ -25,7 +23,8 @@ fn versions_are_advertised_as_kafka_does_it() {
             |key: i16| response.api_keys.iter().find(|api| api.api_key == key).map(|api| (api.min_version, api.max_version));
         assert_eq!(response.error_code, 0);
         assert_eq!((range(0), range(1), range(10), range(11)), (Some((0, 13)), Some((4, 18)), Some((0, 6)), Some((0, 9))));
-        assert_eq!(range(12), None, "Heartbeat is not served");
+        assert_eq!((range(8), range(9), range(12)), (Some((2, 10)), Some((1, 10)), Some((0, 4))));
+        assert_eq!(range(26), None, "EndTxn is not served");
     }
     let unnamed = peer.ask(4, &ApiVersionsRequest::default());
     assert_eq!(unnamed.error_code, 42);
@@ -49,7 +48,7 @@ fn a_client_of_the_future_hears_what_there_is() {
 fn what_is_not_served_closes_the_connection() {
     let broker = Broker::start_blocking().unwrap();
     let mut peer = Peer::connect(&broker);
-    peer.send(4, &HeartbeatRequest::default());
+    peer.send(4, &EndTxnRequest::default());
     assert!(peer.receive_frame().is_none());
     for bytes in [
         &[0xff, 0xff, 0xff, 0xff][..],                                     // a negative size
@@ -67,18 +66,21 @@ fn what_is_not_served_closes_the_connection() {
 }
 
 #[test]
-fn there_is_no_coordinator_yet() {
+fn groups_have_a_coordinator_and_transactions_have_none() {
     let broker = Broker::start_blocking().unwrap();
     let mut peer = Peer::connect(&broker);
     for version in 0..=3 {
-        assert_eq!(peer.ask(version, &FindCoordinatorRequest { key: "g".into(), ..Default::default() }).error_code, 15);
+        let found = peer.ask(version, &FindCoordinatorRequest { key: "g".into(), ..Default::default() });
+        assert_eq!((found.error_code, found.node_id), (0, 1));
+        assert_eq!(format!("{}:{}", found.host, found.port), broker.bootstrap_servers());
     }
-    for version in 4..=6 {
-        let request = FindCoordinatorRequest { coordinator_keys: vec![Text::from("g")], ..Default::default() };
-        assert_eq!(peer.ask(version, &request).coordinators[0].error_code, 15);
-    }
-    for version in 0..=9 {
-        assert_eq!(peer.ask(version, &JoinGroupRequest { group_id: "g".into(), ..Default::default() }).error_code, 15);
+    for (key_type, code) in [(0, 0), (1, 15), (2, 15), (3, 42)] {
+        for version in 4..=6 {
+            let coordinator_keys = vec![Text::from("g"), Text::from("")];
+            let found = peer.ask(version, &FindCoordinatorRequest { key_type, coordinator_keys, ..Default::default() });
+            let codes: Vec<i16> = found.coordinators.iter().map(|coordinator| coordinator.error_code).collect();
+            assert_eq!(codes, [code, code]);
+        }
     }
 }
 

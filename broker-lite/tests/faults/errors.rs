@@ -165,7 +165,7 @@ async fn ids_and_coordinators_are_refused() {
     let keys = vec![Text::from("f"), Text::from("g")];
     let response = peer.ask(4, &FindCoordinatorRequest { coordinator_keys: keys, ..Default::default() }).await;
     let codes: Vec<i16> = response.coordinators.iter().map(|coordinator| coordinator.error_code).collect();
-    assert_eq!(codes, [15, 16]);
+    assert_eq!(codes, [0, 16]);
     // A transactional id of the same name is another thing.
     let request = FindCoordinatorRequest { key: "g".into(), key_type: 1, ..Default::default() };
     assert_eq!(peer.ask(3, &request).await.error_code, 15);
@@ -173,7 +173,7 @@ async fn ids_and_coordinators_are_refused() {
     assert_eq!(peer.ask(3, &request).await.error_code, 16);
 
     broker.add_fault(Rule { group: Some("g".into()), ..error(ApiKey::JoinGroup, ErrorCode::RebalanceInProgress) }).unwrap();
-    for (group, code) in [("g", 27), ("h", 15)] {
+    for (group, code) in [("g", 27), ("h", 26)] {
         assert_eq!(peer.ask(5, &JoinGroupRequest { group_id: group.into(), ..Default::default() }).await.error_code, code);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ottla_broker::{ApiKey, Broker};
-use ottla_protocol::messages::{FetchRequest, HeartbeatRequest, MetadataRequest, ProduceRequest};
+use ottla_protocol::messages::{EndTxnRequest, FetchRequest, MetadataRequest, ProduceRequest};
 
 use crate::peer::{Peer, batch, produce_request};
 use crate::setup::{NOW, connect, fetch_request, produce, three};
@@ -19,12 +19,12 @@ async fn it_is_off_until_asked_for_and_keeps_the_last_ones() {
     produce(&broker, 1, 1).await;
     let mut peer = connect(&broker, 2);
     peer.ask(12, &fetch_request(0)).await;
-    peer.send(3, &HeartbeatRequest::default()).await;
+    peer.send(3, &EndTxnRequest::default()).await;
     assert!(peer.receive_frame().await.is_none(), "it is not served, and seen all the same");
 
     let entries = journal.entries();
     let seen: Vec<_> = entries.iter().map(|it| (it.number, it.api, it.version, it.broker, it.connection)).collect();
-    assert_eq!(seen, [(1, ApiKey::Produce, 12, 1, 2), (2, ApiKey::Fetch, 12, 2, 3), (3, ApiKey::Heartbeat, 3, 2, 3)],);
+    assert_eq!(seen, [(1, ApiKey::Produce, 12, 1, 2), (2, ApiKey::Fetch, 12, 2, 3), (3, ApiKey::EndTxn, 3, 2, 3)],);
     assert_eq!((entries[0].client_id.as_deref(), entries[0].correlation_id, entries[0].at_ms), (Some("test"), 7, NOW + 5000));
     let produced = entries[0].decode::<ProduceRequest>().unwrap();
     assert_eq!((produced.acks, produced.topic_data[0].name.as_str()), (1, "t"));

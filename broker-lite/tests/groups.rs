@@ -1,0 +1,12 @@
+//! The coordinators of groups, one request at a time, on paused time.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "api/async_peer.rs"]
+mod async_peer;
+#[path = "groups/membership.rs"]
+mod membership;
+#[path = "groups/offsets.rs"]
+mod offsets;
+#[path = "groups/setup.rs"]
+mod setup;
