@@ -80,6 +80,21 @@ impl Coordinators {
         groups.leaders.get(partition_of(group_id, groups.leaders.len())?).map(|(node, _)| *node)
     }
 
+    /// The partition of `__consumer_offsets` that a group belongs to, if there is that topic.
+    pub(crate) fn partition_of(&self, group_id: &str) -> Option<i32> {
+        i32::try_from(partition_of(group_id, self.groups().leaders.len())?).ok()
+    }
+
+    /// Looks at a group, whoever coordinates it.
+    pub(crate) fn look<T>(&self, group_id: &str, look: impl FnOnce(&Slot) -> T) -> Option<T> {
+        self.groups().slots.get(group_id).map(look)
+    }
+
+    /// The names of all groups.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.groups().slots.keys().map(ToString::to_string).collect()
+    }
+
     /// The ids of the groups that a broker coordinates, each shown with its group.
     pub(crate) fn list<T>(&self, node: i32, mut show: impl FnMut(&Text, &Group) -> Option<T>) -> Vec<T> {
         let groups = self.groups();

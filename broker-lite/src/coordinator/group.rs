@@ -37,17 +37,24 @@ const NEW_MEMBER_JOIN_MS: i64 = 5 * 60 * 1000;
 
 /// Where a group stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+#[non_exhaustive]
+pub enum State {
+    /// It has no members. It may have offsets.
     Empty,
+    /// It waits until all members have joined.
     PreparingRebalance,
+    /// It waits for the leader's assignment.
     CompletingRebalance,
+    /// Its members have their assignments.
     Stable,
+    /// It has no coordinator.
     Dead,
 }
 
 impl State {
     /// As ListGroups and DescribeGroups write it.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Empty => "Empty",
             Self::PreparingRebalance => "PreparingRebalance",
@@ -135,6 +142,14 @@ impl Group {
 
     pub(crate) fn since(&self) -> i64 {
         self.since
+    }
+
+    pub(crate) fn generation(&self) -> i32 {
+        self.generation
+    }
+
+    pub(crate) fn leader(&self) -> Option<&Text> {
+        self.leader.as_ref()
     }
 
     pub(crate) fn protocol_type(&self) -> Option<&Text> {

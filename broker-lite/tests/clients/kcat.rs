@@ -1,9 +1,11 @@
 //! kcat, which is librdkafka.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
-use ottla_broker::{Broker, Clock};
+use ottla_broker::{ApiKey, Broker, Clock, GroupState, GroupStatus};
 use ottla_protocol::compression::Compression;
 use ottla_protocol::record::verify_crc;
 
@@ -91,4 +93,112 @@ fn a_cluster_of_which_brokers_stop() {
     let mut expected: Vec<&str> = expected.lines().collect();
     expected.sort_unstable();
     assert_eq!(read, expected);
+}
+
+/// A member of a group that prints what it reads.
+struct GroupMember {
+    child: Child,
+    stdout: Option<BufReader<ChildStdout>>,
+}
+
+impl GroupMember {
+    fn start(broker: &Broker, strategy: &str) -> Self {
+        let strategy = format!("partition.assignment.strategy={strategy}");
+        let mut child = Command::new("kcat")
+            .args(["-b", broker.bootstrap_servers(), "-G", "g", "-q", "-u", "-f", "%p %o %s\n"])
+            .args(["-X", "heartbeat.interval.ms=50", "-X", "auto.offset.reset=earliest", "-X", &strategy, "t"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("kcat is needed: apt-get install kcat");
+        let stdout = child.stdout.take().map(BufReader::new);
+        Self { child, stdout }
+    }
+
+    /// Reads on in a thread, until the member ends.
+    fn lines(&mut self, seen: &std::sync::mpsc::Sender<(usize, String)>, name: usize) -> std::thread::JoinHandle<()> {
+        let mut stdout = self.stdout.take().unwrap();
+        let seen = seen.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while stdout.read_line(&mut line).unwrap() > 0 {
+                let _ = seen.send((name, line.trim_end().to_owned()));
+                line.clear();
+            }
+        })
+    }
+
+    /// Lets it leave the group and end.
+    fn interrupt(&mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for GroupMember {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until the group is as wanted: it is looked at with each heartbeat.
+fn wait_for_group(broker: &Broker, wanted: impl Fn(&GroupStatus) -> bool) {
+    let mut after = 0;
+    loop {
+        let heartbeat = |entry: &ottla_broker::JournalEntry| entry.api == ApiKey::Heartbeat && entry.number > after;
+        let seen = broker.journal().wait_for_blocking(Duration::from_secs(60), heartbeat).expect("members have heartbeats");
+        after = seen.number;
+        if broker.group_status("g").is_some_and(|status| wanted(&status)) {
+            return;
+        }
+    }
+}
+
+fn two_members_share_a_topic(strategy: &str) {
+    let broker = Broker::builder().topic("t", 4).journal(1000).start().unwrap();
+    let stable = |count: usize| move |it: &GroupStatus| it.state == GroupState::Stable && it.members.len() == count;
+    let mut first = GroupMember::start(&broker, strategy);
+    wait_for_group(&broker, stable(1));
+    let mut second = GroupMember::start(&broker, strategy);
+    wait_for_group(&broker, |it| stable(2)(it) && it.members.iter().all(|member| member.assignment.len() > 20));
+
+    let (seen, lines) = std::sync::mpsc::channel();
+    let readers = [first.lines(&seen, 0), second.lines(&seen, 1)];
+    for partition in 0..4 {
+        let values: String = (0..50).map(|i| format!("value {i}\n")).collect();
+        kcat(&broker, &["-P", "-t", "t", "-p", &partition.to_string()], &values);
+    }
+    let (mut read, mut readers_of) = (BTreeSet::new(), [BTreeSet::new(), BTreeSet::new()]);
+    while read.len() < 200 {
+        let (name, line) = lines.recv_timeout(Duration::from_secs(60)).unwrap();
+        readers_of[name].insert(line.split(' ').next().unwrap().to_owned());
+        assert!(read.insert(line.clone()), "{line} came twice");
+    }
+    assert_eq!((readers_of[0].len(), readers_of[1].len()), (2, 2), "{readers_of:?}");
+
+    // Who goes has committed, and the other one takes over without reading anything again.
+    second.interrupt();
+    wait_for_group(&broker, stable(1));
+    kcat(&broker, &["-P", "-t", "t", "-p", "3"], "more\n");
+    assert_eq!(lines.recv_timeout(Duration::from_secs(60)).unwrap(), (0, "3 50 more".to_owned()));
+    first.interrupt();
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    let status = broker.group_status("g").unwrap();
+    assert_eq!((status.state, status.members.len()), (GroupState::Empty, 0));
+    let committed: Vec<i64> = (0..4).map(|partition| broker.committed_offset("g", "t", partition).unwrap().0).collect();
+    assert_eq!(committed, [50, 50, 50, 51]);
+}
+
+#[test]
+fn members_of_a_group_share_a_topic() {
+    two_members_share_a_topic("range");
+}
+
+#[test]
+fn cooperative_members_share_a_topic() {
+    two_members_share_a_topic("cooperative-sticky");
 }

@@ -49,9 +49,14 @@ impl Member {
         self.expires = Some(now.saturating_add(self.session_timeout_ms));
     }
 
+    /// Whether a request of it is parked.
+    pub(crate) fn waits(&self) -> bool {
+        self.join.is_some() || self.sync.is_some()
+    }
+
     /// A member that waits for others is not to blame. A new one may be gone without a word.
     pub(super) fn is_excused(&self) -> bool {
-        !self.is_new && (self.join.is_some() || self.sync.is_some())
+        !self.is_new && self.waits()
     }
 
     /// Answers the parked JoinGroup, if there is one.
