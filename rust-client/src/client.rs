@@ -195,6 +195,14 @@ impl ClientBuilder {
         client.inner.connected().await?;
         Ok(client)
     }
+
+    /// [`ClientBuilder::connect`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`].
+    pub fn connect_blocking(self) -> Result<Client, Error> {
+        block_on(self.connect())
+    }
 }
 
 impl Client {
@@ -220,6 +228,14 @@ impl Client {
     /// As [`Client::connect`].
     pub async fn with_config(config: Config) -> Result<Self, Error> {
         Self::builder().config(config).connect().await
+    }
+
+    /// [`Client::with_config`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub fn with_config_blocking(config: Config) -> Result<Self, Error> {
+        block_on(Self::with_config(config))
     }
 
     /// A client with more choices.

@@ -349,6 +349,14 @@ impl Producer {
         .await
     }
 
+    /// [`Producer::flush_within`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Producer::flush_within`].
+    pub fn flush_within_blocking(&self, limit: Duration) -> Result<(), Error> {
+        block_on(self.flush_within(limit))
+    }
+
     /// Gives up records: those that wait to be sent, or also those that no answer has come for. Their deliveries say so.
     pub fn purge(&self, queued: bool, in_flight: bool) {
         self.inner.accumulator.purge(queued, in_flight);

@@ -121,3 +121,22 @@ async fn a_cluster_that_was_gone_and_came_back_is_found_again() {
     first.restart_broker(1).unwrap();
     assert_eq!(client.admin().list_topics().await.unwrap(), ["t"]);
 }
+
+#[test]
+fn the_blocking_twins_need_no_executor() {
+    let broker = Broker::builder().topic("t", 1).start().unwrap();
+    let servers = broker.bootstrap_servers();
+    let mut config = crate::Config::default();
+    config.set("bootstrap.servers", servers).unwrap();
+    let clients = [
+        Client::connect_blocking(servers).unwrap(),
+        Client::with_config_blocking(config).unwrap(),
+        Client::builder().set("bootstrap.servers", servers).unwrap().connect_blocking().unwrap(),
+    ];
+    for (offset, client) in (0..).zip(clients) {
+        let producer = client.producer().unwrap();
+        let delivery = producer.send_blocking(Record::to("t").value("v")).unwrap();
+        producer.flush_within_blocking(Duration::from_secs(60)).unwrap();
+        assert_eq!(delivery.wait().unwrap().offset, offset);
+    }
+}

@@ -11,6 +11,7 @@ mod helper;
 mod kafka_tools;
 mod line;
 mod nearby;
+mod live_faults;
 mod paused_time;
 mod round_trip;
 mod three_brokers;
