@@ -54,9 +54,10 @@ hostile: setup-rust ## changed and random bytes at every decoder, as many as INP
 	OTTLA_HOSTILE_INPUTS=$(or $(INPUTS),1000000) $(if $(SEED),OTTLA_SEED=$(SEED)) \
 		cargo run --release --locked -p ottla-hostile-tests --bin hostile
 
-proof: ## what takes too long for `make test`: the ignored tests, in release mode
+proof: ## what takes too long for `make test`: the ignored tests one after another, hostile bytes by the million
 	@$(MAKE) --no-print-directory setup
-	cargo test --release --workspace --locked -- --ignored
+	cargo test --workspace --locked -- --ignored --test-threads 1 --nocapture
+	@$(MAKE) --no-print-directory hostile INPUTS=1000000
 	@echo "make proof: passed"
 
 kafka: ## fetch Apache Kafka from Maven Central, once, for the tests
