@@ -6,6 +6,9 @@ use crate::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::collections::VecDeque;
 use std::task::Waker;
 
+/// Held while a queue is forwarded: two threads would else each find no circle, and close one together.
+static FORWARDING: Mutex<()> = Mutex::new(());
+
 /// What is called when an empty queue gets an event: a condition variable, a file descriptor, a callback.
 pub type Notify = Arc<dyn Fn() + Send + Sync>;
 
@@ -100,22 +103,34 @@ impl<T> EventQueue<T> {
     /// Sends what waits and all that comes into `target`, or stops doing so. A queue must not be forwarded in a circle: such a
     /// target is refused.
     pub fn forward_to(self: &Arc<Self>, target: Option<Arc<Self>>) -> bool {
+        let forwarding = FORWARDING.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where what waits here ends up. It can't change meanwhile.
+        let mut last = None;
         let mut next = target.clone();
         while let Some(queue) = next {
             if Arc::ptr_eq(&queue, self) {
                 return false;
             }
             next = queue.inner().forward.clone();
+            last = Some(queue);
         }
-        let moved = {
-            let mut inner = self.inner();
-            inner.forward.clone_from(&target);
-            if target.is_some() { std::mem::take(&mut inner.events) } else { VecDeque::new() }
-        };
-        if let Some(target) = target {
-            for event in moved {
-                target.push(event);
-            }
+        let mut inner = self.inner();
+        inner.forward = target;
+        let Some(last) = last else { return true };
+        // Moved while nobody can push here: what comes later would overtake it.
+        let mut there = last.inner();
+        let was_empty = there.events.is_empty();
+        there.events.append(&mut inner.events);
+        let filled = was_empty && !there.events.is_empty();
+        let woken = if filled { (there.waker.take(), there.notify.clone()) } else { (None, None) };
+        drop(there);
+        drop(inner);
+        drop(forwarding);
+        if let Some(waker) = woken.0 {
+            waker.wake();
+        }
+        if let Some(notify) = woken.1 {
+            notify();
         }
         true
     }

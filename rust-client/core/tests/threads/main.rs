@@ -1,0 +1,10 @@
+//! What threads share, under a scheduler that decides from a seed after which atomic operation or lock which thread goes on:
+//! completions, the queue of events, the accumulator with its quota and what a flush waits for.
+//!
+//! `cargo test -p ottla-core --features shuttle --test threads`. A wake-up that is lost leaves nobody who could go on, and that
+//! the scheduler reports as a deadlock; so it does a lock that its holder takes again. It knows no weak memory: that each atomic
+//! operation's `Ordering` is strong enough is not shown here.
+
+mod completions;
+mod events;
+mod schedules;
