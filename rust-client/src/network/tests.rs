@@ -140,3 +140,24 @@ fn the_blocking_twins_need_no_executor() {
         assert_eq!(delivery.wait().unwrap().offset, offset);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_closes_connections_not_in_use_costs_no_error_and_no_time() {
+    let (broker, network) = broker(1);
+    let client = client(&network, "broker-1:9092").connect().await.unwrap();
+    client.admin().create_topic(NewTopic::new("t").partitions(1)).await.unwrap();
+    let producer = client.producer().unwrap();
+    producer.send(Record::to("t").value("1")).await.unwrap().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    // All connections close, and new ones are taken again.
+    broker.stop_broker(1).unwrap();
+    broker.restart_broker(1).unwrap();
+    while client.metrics().connections > 0 {
+        tokio::task::yield_now().await;
+    }
+    let begun = Instant::now();
+    producer.send(Record::to("t").value("2")).await.unwrap().await.unwrap();
+    client.admin().list_topics().await.unwrap();
+    assert!(begun.elapsed() <= Duration::from_millis(10), "{:?}", begun.elapsed());
+    assert_eq!(producer.metrics().retries, 0);
+}
