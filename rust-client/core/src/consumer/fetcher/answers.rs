@@ -175,6 +175,8 @@ impl Fetcher {
                 partition.position.invalidate();
                 partition.move_to(position, -1);
             } else {
+                // A later epoch than the log knows wrote nothing: asked with it again, the leader would answer the same for ever.
+                partition.taken_epoch = partition.taken_epoch.min(epoch);
                 partition.fetch_offset = partition.taken_to;
                 partition.fetch_epoch = partition.taken_epoch;
             }
