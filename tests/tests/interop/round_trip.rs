@@ -103,7 +103,8 @@ fn a_batch_too_large_for_the_topic_goes_in_parts_and_a_record_too_large_fails_al
             client.admin().create_topic_blocking(new).unwrap();
             let producer = client.producer().unwrap();
             // Of all bytes, so that they don't compress away.
-            let value = |i: u32| (0..300_u32).map(|at| (i.wrapping_mul(at + 7).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            let value =
+                |i: u32| (0..300_u32).map(|at| (i.wrapping_mul(at + 7).wrapping_mul(2_654_435_761) >> 13) as u8).collect();
             let values: Vec<Vec<u8>> = (0..1_000).map(value).collect();
             let large: Vec<u8> = (0..100).flat_map(value).collect();
             let send = |value: &[u8]| producer.send_blocking(Record::to(&topic).value(value)).unwrap();
