@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile proof kafka configuration messages clean
+.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile simulate proof kafka configuration messages clean
 
 # rustup's proxies, also where the shell that runs this has not been told of them yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -53,6 +53,11 @@ bench: ## the benchmarks beside other clients on a live Apache Kafka (ARGS="--he
 hostile: setup-rust ## changed and random bytes at every decoder, as many as INPUTS says (SEED=... repeats a run)
 	OTTLA_HOSTILE_INPUTS=$(or $(INPUTS),1000000) $(if $(SEED),OTTLA_SEED=$(SEED)) \
 		cargo run --release --locked -p ottla-hostile-tests --bin hostile
+
+simulate: setup-rust ## seeded runs of clients and brokers under faults, SEEDS of them from FIRST on (SEED=... or SCHEDULE=FILE repeats one)
+	cargo run --release --locked -p ottla-simulation --bin simulate -- $(if $(SEED),--seed $(SEED)) \
+		$(if $(SCHEDULE),--schedule $(SCHEDULE)) $(if $(TRACE),--trace) \
+		$(if $(SEED)$(SCHEDULE),,--seeds $(or $(SEEDS),10000) --first $(or $(FIRST),1000000))
 
 proof: ## what takes too long for `make test`: the ignored tests one after another, hostile bytes by the million
 	@$(MAKE) --no-print-directory setup

@@ -287,10 +287,11 @@ impl Application {
             let Some(place) = left.copied() else { return };
             if ms(begun) > DRAIN_MS {
                 let what = format!(
-                    "consumer {} stands at {:?} of {place:?}, which ends at {:?}, {DRAIN_MS} ms after all was well",
+                    "consumer {} stands at {:?} of {place:?}, which ends at {:?}, {DRAIN_MS} ms after all was well; {:?}",
                     self.number,
                     position(&place),
-                    ends.get(&place)
+                    ends.get(&place),
+                    self.consumer.metrics()
                 );
                 return self.world.history().violation(what);
             }

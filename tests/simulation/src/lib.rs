@@ -11,6 +11,7 @@
 pub mod campaign;
 pub mod checker;
 mod consumers;
+mod faults;
 pub mod history;
 mod link;
 pub mod network;

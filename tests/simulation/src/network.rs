@@ -93,6 +93,10 @@ impl Network {
         self.state().strikes.add(fault, in_flight);
     }
 
+    pub(crate) fn count_rule(&self, fault: &str, hits: u64) {
+        self.state().strikes.add_rule(fault, hits);
+    }
+
     pub(crate) fn strikes(&self) -> Strikes {
         self.state().strikes.clone()
     }
@@ -212,7 +216,7 @@ async fn open(network: Arc<Network>, host: String, port: u16) -> Result<Box<dyn 
     };
     let mut rng = stream(network.seed, &format!("connection {id}"));
     let chances = network.state().chances;
-    tokio::time::sleep(Duration::from_millis(rng.between(0, chances.latency_ms).unsigned_abs())).await;
+    tokio::time::sleep(Duration::from_millis(rng.between(1, chances.latency_ms.max(1)).unsigned_abs())).await;
     let now = Instant::now();
     let (refuse, unanswered) = {
         let state = network.state();

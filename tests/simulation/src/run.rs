@@ -1,12 +1,12 @@
 //! Carries a schedule out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ottla::{Client, Connecting, Connector, Error, ErrorKind, NewTopic, Stream};
-use ottla_broker::{Broker, Clock, MemoryConnector};
+use ottla_broker::{Broker, Clock, MemoryConnector, RuleId};
 use ottla_protocol::record::split_batches;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +21,7 @@ use crate::random::{derive, stream};
 use crate::schedule::{Action, ClientPlan, Schedule, Verb, topic_name};
 use crate::strikes::Strikes;
 use crate::trace::{Trace, note};
-use crate::{consumers, producers};
+use crate::{consumers, faults, producers};
 
 /// Longer than any run takes, in virtual time.
 const AT_MOST: Duration = Duration::from_secs(24 * 3600);
@@ -76,14 +76,14 @@ fn run_with(schedule: &Schedule, keep_lines: bool) -> Outcome {
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let trace = Arc::new(Trace::new(keep_lines));
-            match tokio::time::timeout(AT_MOST, simulate(schedule, trace.clone())).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    let violations = vec![format!("the run did not end within {} s", AT_MOST.as_secs())];
-                    let (hash, lines) = trace.end();
-                    Outcome { violations, trace: hash, lines, ..Outcome::default() }
-                }
-            }
+            let what = tokio::select! {
+                biased;
+                outcome = simulate(schedule, trace.clone()) => return outcome,
+                () = trace.overrun() => "too much happens for a run of so few actions: something goes round and round".to_owned(),
+                () = tokio::time::sleep(AT_MOST) => format!("the run did not end within {} s", AT_MOST.as_secs()),
+            };
+            let (hash, lines) = trace.end();
+            Outcome { violations: vec![what], trace: hash, lines, ..Outcome::default() }
         })
     }));
     done.unwrap_or_else(|panic| {
@@ -120,7 +120,7 @@ struct Run<'a> {
     /// Calls of the operator and of admins that are under way.
     calls: JoinSet<()>,
     held: bool,
-    down: BTreeSet<(i32, bool)>,
+    rules: Vec<(RuleId, String)>,
 }
 
 async fn simulate(schedule: &Schedule, trace: Arc<Trace>) -> Outcome {
@@ -194,9 +194,9 @@ impl<'a> Run<'a> {
             .seed(derive(schedule.seed, "operator"))
             .build()
             .unwrap();
-        let (clients, producers, consumers, calls) = Default::default();
-        let (held, down) = (false, BTreeSet::new());
-        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, held, down };
+        let (clients, producers, consumers, calls, rules) = Default::default();
+        let held = false;
+        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, held, rules };
         for (plan, number) in schedule.clients.iter().zip(0..) {
             run.start_client(plan, number);
         }
@@ -295,6 +295,10 @@ impl<'a> Run<'a> {
             Verb::Refuse => self.network.refuse(small(0), ms(1)),
             Verb::LeaveUnanswered => self.network.leave_unanswered(small(0), ms(1)),
             Verb::Slow => self.network.slow_down(small(0), ms(1), number(2)),
+            Verb::Fault => {
+                let added = faults::rule(&action.numbers).and_then(|rule| self.broker.add_fault(rule).ok());
+                self.rules.extend(added.map(|id| (id, faults::name(&action.numbers))));
+            }
             _ => self.act_on_brokers(action.verb, number(0), small(1), small(2)),
         }
     }
@@ -307,21 +311,17 @@ impl<'a> Run<'a> {
             Verb::Stop => {
                 self.strike("broker stopped", id);
                 self.leaders_change();
-                self.down.insert((id, false));
                 let _ = self.broker.stop_broker(id);
             }
             Verb::Restart => {
-                self.down.remove(&(id, false));
                 let _ = self.broker.restart_broker(id);
             }
             Verb::Isolate => {
                 self.strike("broker isolated", id);
                 self.leaders_change();
-                self.down.insert((id, true));
                 let _ = self.broker.isolate(id);
             }
             Verb::Heal => {
-                self.down.remove(&(id, true));
                 let _ = self.broker.heal(id);
             }
             Verb::MoveLeader => {
@@ -404,6 +404,10 @@ impl<'a> Run<'a> {
     async fn heal(&mut self) {
         note!(self.world.trace, "all faults end");
         self.network.heal();
+        for (id, name) in std::mem::take(&mut self.rules) {
+            self.network.count_rule(&name, self.broker.fault_hits(id));
+        }
+        self.broker.clear_faults();
         for id in self.broker.broker_ids() {
             let _ = self.broker.restart_broker(id);
             let _ = self.broker.heal(id);

@@ -65,6 +65,8 @@ pub enum Verb {
     LeaveUnanswered,
     /// All frames to and from a broker are late.
     Slow,
+    /// A rule for the brokers' fault model: see [`crate::faults`].
+    Fault,
 }
 
 impl Verb {
@@ -98,6 +100,7 @@ impl Verb {
         Self::Refuse,
         Self::LeaveUnanswered,
         Self::Slow,
+        Self::Fault,
     ];
 
     /// Its name in a file.
@@ -132,6 +135,7 @@ impl Verb {
             Self::Refuse => "refuse",
             Self::LeaveUnanswered => "leave-unanswered",
             Self::Slow => "slow",
+            Self::Fault => "fault",
         }
     }
 
@@ -156,6 +160,7 @@ impl Verb {
             Self::Silence => &["broker", "way", "ms"],
             Self::Refuse | Self::LeaveUnanswered => &["broker", "ms"],
             Self::Slow => &["broker", "ms", "delay"],
+            Self::Fault => &["api", "effect", "value", "applied", "broker", "topic", "skip", "times", "per-mille"],
         }
     }
 }

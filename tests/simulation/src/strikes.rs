@@ -15,6 +15,13 @@ impl Strikes {
         *struck += u64::from(in_flight > 0);
     }
 
+    /// A rule was in force and struck so often.
+    pub fn add_rule(&mut self, fault: &str, hits: u64) {
+        let (happened, struck) = self.0.entry(fault.to_owned()).or_default();
+        *happened += 1;
+        *struck += hits;
+    }
+
     /// Adds another run's counts.
     pub fn merge(&mut self, other: &Self) {
         for (fault, (happened, struck)) in &other.0 {
@@ -33,9 +40,9 @@ impl Strikes {
 
 impl fmt::Display for Strikes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<28} {:>10} {:>22}", "fault", "happened", "with work in flight")?;
+        writeln!(f, "{:<40} {:>10} {:>22}", "fault", "happened", "with work in flight")?;
         for (fault, (happened, struck)) in &self.0 {
-            writeln!(f, "{fault:<28} {happened:>10} {struck:>22}")?;
+            writeln!(f, "{fault:<40} {happened:>10} {struck:>22}")?;
         }
         Ok(())
     }

@@ -2,16 +2,22 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// A trace under way.
 pub struct Trace {
     start: Instant,
     inner: Mutex<Inner>,
+    overrun: Notify,
 }
+
+/// More than any run has: then something goes round and round.
+const MOST_EVENTS: u64 = 500_000;
 
 struct Inner {
     hash: u64,
+    events: u64,
     lines: Option<Vec<String>>,
 }
 
@@ -19,8 +25,8 @@ impl Trace {
     /// Starts now. Must be called within the runtime.
     #[must_use]
     pub fn new(keep_lines: bool) -> Self {
-        let inner = Inner { hash: 0xcbf2_9ce4_8422_2325, lines: keep_lines.then(Vec::new) };
-        Self { start: Instant::now(), inner: Mutex::new(inner) }
+        let inner = Inner { hash: 0xcbf2_9ce4_8422_2325, events: 0, lines: keep_lines.then(Vec::new) };
+        Self { start: Instant::now(), inner: Mutex::new(inner), overrun: Notify::new() }
     }
 
     /// Milliseconds of virtual time since the start.
@@ -34,9 +40,18 @@ impl Trace {
         let line = format!("{:>9} {line}", self.start.elapsed().as_micros());
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.hash = line.bytes().fold(inner.hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+        inner.events += 1;
+        if inner.events == MOST_EVENTS {
+            self.overrun.notify_one();
+        }
         if let Some(lines) = &mut inner.lines {
             lines.push(line);
         }
+    }
+
+    /// Waits until more happened than happens in any run.
+    pub(crate) async fn overrun(&self) {
+        self.overrun.notified().await;
     }
 
     /// The hash so far, and the lines if they were asked for.

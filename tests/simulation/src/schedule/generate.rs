@@ -3,6 +3,7 @@
 use ottla::Rng;
 
 use super::{Action, ClientPlan, Schedule, Verb};
+use crate::faults;
 use crate::random::{Draw, stream};
 
 /// How long applications and faults are busy, in virtual ms.
@@ -35,7 +36,7 @@ pub fn generate(seed: u64) -> Schedule {
     // Somebody has to do something.
     schedule.clients[0].producers = schedule.clients[0].producers.max(1);
     application(&mut schedule, &mut stream(seed, "application"));
-    faults(&mut schedule, &mut stream(seed, "faults"));
+    misfortunes(&mut schedule, &mut stream(seed, "faults"));
     schedule.actions.sort_by_key(|action| action.at);
     schedule
 }
@@ -65,11 +66,11 @@ fn client(rng: &mut Rng) -> ClientPlan {
     set("queue.buffering.max.kbytes", buffer);
     set("message.max.bytes", record);
     set("retry.backoff.ms", rng.pick::<&str>(&["10", "100"]));
-    set("reconnect.backoff.ms", rng.pick::<&str>(&["0", "50"]));
+    set("reconnect.backoff.ms", rng.pick::<&str>(&["5", "50"]));
     set("reconnect.backoff.max.ms", "1000");
     set("topic.metadata.propagation.max.ms", rng.pick::<&str>(&["2000", "30000"]));
     set("default.api.timeout.ms", "10000");
-    set("fetch.wait.max.ms", rng.pick::<&str>(&["20", "100", "500"]));
+    set("fetch.wait.max.ms", rng.pick::<&str>(&["30", "200", "500"]));
     set("fetch.min.bytes", rng.pick::<&str>(&["1", "1", "1000"]));
     set("fetch.max.bytes", rng.pick::<&str>(&["1000", "100000", "50000000"]));
     set("max.partition.fetch.bytes", rng.pick::<&str>(&["1000", "100000", "1048576"]));
@@ -148,11 +149,15 @@ fn application(schedule: &mut Schedule, rng: &mut Rng) {
     }
 }
 
-fn faults(schedule: &mut Schedule, rng: &mut Rng) {
+fn misfortunes(schedule: &mut Schedule, rng: &mut Rng) {
     let brokers = schedule.brokers;
     if rng.chance(250) {
         schedule.act(rng.between(0, BUSY_MS), Verb::HoldReplication, &[1]);
         schedule.act(rng.between(0, BUSY_MS), Verb::HoldReplication, &[0]);
+    }
+    for _ in 0..*rng.pick(&[0, 0, 1, 2, 4]) {
+        let numbers = faults::draw(rng, brokers, number(schedule.topics.len()));
+        schedule.act(rng.between(0, BUSY_MS), Verb::Fault, &numbers);
     }
     for _ in 0..rng.between(0, 8) {
         let at = rng.between(0, BUSY_MS);
