@@ -15,7 +15,7 @@ use crate::sync::ArcSwapOption;
 use bytes::Bytes;
 use ottla_protocol::record::BatchBuilder;
 
-use partition::{OpenBatch, Queue, seal};
+use partition::{OpenBatch, Queue, SealedNow, seal};
 pub(crate) use partition::{Partition, Taken};
 pub use shared::EdgeWaker;
 use shared::lock;
@@ -23,7 +23,7 @@ pub(crate) use shared::{Edge, Shared};
 use stage::PartitionSet;
 pub use stage::Topic;
 
-use super::batch::{CompressJob, Debt, DeliveryReport};
+use super::batch::{Debt, DeliveryReport};
 use super::incomplete::{FlushWaiter, Serial};
 use super::partitioner;
 use super::quota::{Credit, Quota};
@@ -194,7 +194,7 @@ impl Accumulator {
         if keyed.is_some() || !settings.sticky || !settings.partitioner.is_sticky(record.key) {
             let id = keyed.or_else(|| partitioner::random_partition(&partitions.available, count, &mut draw));
             let partition = place(id).ok_or_else(|| unknown_partition(topic, id, count))?;
-            return self.append_locked(partition, partition.queue(), record, bytes, prepaid);
+            return self.append_locked(partition, partition.queue(), record, bytes, prepaid, Credit::default());
         }
         let chosen = topic.sticky.get_or_choose(&partitions.available, count, &mut draw);
         let partition = place(chosen).ok_or_else(|| unknown_partition(topic, chosen, count))?;
@@ -209,10 +209,10 @@ impl Accumulator {
             }
         };
         if goes_on {
-            return self.append_locked(partition, queue, record, bytes, prepaid);
+            return self.append_locked(partition, queue, record, bytes, prepaid, Credit::default());
         }
         // A batch ends here: the records without a key move on.
-        let sealed = queue.open.is_some().then(|| seal(partition, &self.shared, &mut queue));
+        let (sealed, spare) = seal(partition, &self.shared, &mut queue);
         drop(queue);
         self.after_seal(partition, sealed);
         let next = if settings.adaptive {
@@ -223,22 +223,27 @@ impl Accumulator {
             None
         };
         let next = next.or_else(|| topic.sticky.replace(chosen, &partitions.available, count, &mut draw));
-        let partition = place(next).ok_or_else(|| unknown_partition(topic, next, count))?;
+        let Some(partition) = place(next) else {
+            self.shared.quota.release(spare.bytes, spare.messages);
+            return Err(unknown_partition(topic, next, count).into());
+        };
         let queue = partition.queue();
         topic.sticky_since.store(queue.sealed_bytes, Ordering::Relaxed);
-        self.append_locked(partition, queue, record, bytes, prepaid)
+        self.append_locked(partition, queue, record, bytes, prepaid, spare)
     }
 
-    /// What is to be done once a batch was sealed and its lock is free: `sealed` is `None` if none was.
-    fn after_seal(&self, partition: &Arc<Partition>, sealed: Option<Option<CompressJob>>) {
+    /// What is to be done once a batch was sealed and its lock is free.
+    fn after_seal(&self, partition: &Arc<Partition>, sealed: SealedNow) {
         match sealed {
             // On the thread that filled the batch, outside the lock.
-            Some(Some(job)) => job.run(&self.shared),
-            Some(None) => self.shared.edge_ready(partition),
-            None => {}
+            SealedNow::ToCompress(job) => job.run(&self.shared),
+            SealedNow::Ready => self.shared.edge_ready(partition),
+            SealedNow::Nothing => {}
         }
     }
 
+    /// `spare` is quota that was taken for a batch that is sealed: this record's batch uses it up. It is not given back under a
+    /// lock, for who waits for it may send from within its waker.
     #[inline]
     fn append_locked(
         &self,
@@ -247,29 +252,35 @@ impl Accumulator {
         record: &RecordRef<'_>,
         bytes: usize,
         prepaid: Option<Prepaid>,
+        mut spare: Credit,
     ) -> Result<Appended, AppendError> {
         let shared = &self.shared;
         let settings = &shared.settings;
         let is_full = queue.open.as_ref().is_some_and(|open| !open.has_room(settings, bytes));
-        let sealed = is_full.then(|| seal(partition, shared, &mut queue));
+        let mut sealed = SealedNow::Nothing;
+        if is_full {
+            let credit;
+            (sealed, credit) = seal(partition, shared, &mut queue);
+            spare.add(credit);
+        }
         let mut due = None;
         let cost = i64::try_from(bytes).unwrap_or(i64::MAX);
         let result = loop {
             if let Some(open) = &mut queue.open {
+                open.credit.add(std::mem::take(&mut spare));
                 break push(shared, open, record, cost, prepaid.is_some());
             }
             // Looked at again under the lock: what is opened after the end would never go.
             if shared.closed.load(Ordering::Acquire) {
                 break Err(shared.refusal().into());
             }
-            let mut credit = Credit::default();
             if prepaid.is_none() {
-                if !shared.quota.charge(&mut credit, cost) {
+                if !shared.quota.charge(&mut spare, cost) {
                     break Err(AppendError::Full);
                 }
                 // Back into the credit: `push` takes it from there.
-                credit.bytes += cost;
-                credit.messages += 1;
+                spare.bytes += cost;
+                spare.messages += 1;
             }
             // The time that a record waited for its topic's metadata counts.
             let created = prepaid.map_or_else(|| shared.clock.now(), |prepaid| prepaid.since);
@@ -286,10 +297,12 @@ impl Accumulator {
                 opaques: Vec::new(),
                 report: None,
             };
-            queue.open = Some(OpenBatch { builder: BatchBuilder::new(shared.buffer()), credit, debt });
+            queue.open =
+                Some(OpenBatch { builder: BatchBuilder::new(shared.buffer()), credit: std::mem::take(&mut spare), debt });
         };
         let full = matches!(result, Err(AppendError::Full));
         drop(queue);
+        shared.quota.release(spare.bytes, spare.messages);
         if let Some(due) = due {
             shared.edge(Edge::Opened(partition.clone(), due));
         }

@@ -315,8 +315,13 @@ impl CompressJob {
 
 impl Drop for CompressJob {
     fn drop(&mut self) {
-        if let Some(batch) = self.batch.take() {
-            self.partition.compressed(batch.serial, None);
+        let Some(batch) = self.batch.take() else { return };
+        let shared = batch.debt.as_ref().map(|debt| debt.shared.clone());
+        self.partition.compressed(batch.serial, None);
+        drop(batch);
+        if let Some(shared) = shared {
+            // What waits behind it may go, or is to be given up if the sender is gone.
+            let _ = shared;
         }
     }
 }

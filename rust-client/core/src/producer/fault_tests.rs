@@ -430,3 +430,38 @@ fn what_a_broker_has_lost_goes_again_in_order_under_a_new_epoch() {
     assert_eq!(offsets(&mut handles), [800, 800, 800]);
     assert_eq!(harness.accumulator.quota().used_bytes(), 0);
 }
+
+#[test]
+fn when_the_epochs_are_used_up_nothing_goes_unnumbered_and_a_new_id_begins_at_zero() {
+    let mut harness = Harness::without_metadata(settings());
+    harness.cluster = cluster(1, 2);
+    harness.accumulator.topic("t").unwrap();
+    harness.sender.on_connected(1);
+    let _first = harness.send(b"0");
+    harness.sender.poll(harness.clock.now(), &harness.cluster.clone(), &mut harness.commands);
+    harness.commands.clear();
+    let last = InitProducerIdResponse { producer_id: 41, producer_epoch: i16::MAX - 1, ..InitProducerIdResponse::default() };
+    harness.sender.on_producer_id(harness.clock.now(), Ok(last));
+    harness.advance(Duration::from_millis(5));
+    let (token, header) = harness.take_requests()[0];
+    assert_eq!((header.producer_id, header.producer_epoch), (41, i16::MAX - 1));
+    harness.answer(token, ErrorCode::UnknownProducerId, -1);
+    let other = RecordRef { partition: Some(1), timestamp: None, key: None, value: Some(b"1"), headers: &[], opaque: 0 };
+    let _other = harness.accumulator.append_to("t", &other).unwrap();
+    for _ in 0..10 {
+        harness.advance(Duration::from_millis(200));
+    }
+    let mut numbered = Vec::new();
+    for command in &harness.commands {
+        let Command::Produce { request, .. } = command else { continue };
+        for data in &request.topic_data[0].partition_data {
+            let header = verify_crc(&data.records.as_ref().unwrap().to_bytes()).unwrap();
+            numbered.push((data.index, header.producer_id, header.producer_epoch, header.base_sequence));
+        }
+    }
+    numbered.sort_unstable();
+    // The other partition may have gone under the old id, before anybody knew that its epochs are used up.
+    assert!(numbered.contains(&(0, 42, 0, 0)), "{numbered:?}");
+    assert!(numbered.iter().all(|(_, id, _, sequence)| [41, 42].contains(id) && *sequence >= 0), "{numbered:?}");
+    assert_eq!(numbered.len(), 2);
+}

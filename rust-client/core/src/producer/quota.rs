@@ -18,6 +18,13 @@ pub(crate) struct Credit {
     pub(crate) messages: i64,
 }
 
+impl Credit {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.messages += other.messages;
+    }
+}
+
 #[derive(Debug, Default)]
 struct Waiters {
     next: u64,
@@ -69,6 +76,12 @@ impl Quota {
     #[must_use]
     pub fn used_bytes(&self) -> u64 {
         u64::try_from(self.byte_limit - self.bytes.load(Ordering::Acquire)).unwrap_or(0)
+    }
+
+    /// Messages taken, those of credit that open batches hold included.
+    #[must_use]
+    pub fn used_messages(&self) -> u64 {
+        u64::try_from(self.message_limit - self.messages.load(Ordering::Acquire)).unwrap_or(0)
     }
 
     /// The limit in bytes.

@@ -377,7 +377,12 @@ impl Sender {
         if !idle && (lane.moved || again || lane.sequences.is_broken()) {
             return None;
         }
-        let ProducerId::Known { id, epoch } = self.producer_id else { return Some(false) };
+        let (id, epoch) = match self.producer_id {
+            ProducerId::Known { id, epoch } => (id, epoch),
+            ProducerId::Unused => return Some(false),
+            // A new id is on its way; with it all lanes come back.
+            ProducerId::Wanted | ProducerId::Asked => return None,
+        };
         if lane.sequences.is_broken() {
             if lane.sequences.is_of(id, epoch) {
                 self.bump_epoch();

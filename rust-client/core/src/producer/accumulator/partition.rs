@@ -104,20 +104,26 @@ impl Partition {
         }
         if queue.open.as_ref().is_some_and(|open| open.builder.count() == 0) {
             // Opened for a record that was then refused.
-            if let Some(open) = queue.open.take() {
+            let open = queue.open.take();
+            drop(queue);
+            if let Some(open) = open {
                 shared.quota.release(open.credit.bytes, open.credit.messages);
             }
             return Taken::Nothing;
         }
-        let Some(job) = seal(self, shared, &mut queue) else {
-            let sealed = queue.sealed.pop_front();
+        let (sealed, credit) = seal(self, shared, &mut queue);
+        let SealedNow::ToCompress(job) = sealed else {
+            let first = queue.sealed.pop_front();
             self.count_backlog(&queue);
-            return match sealed {
+            drop(queue);
+            shared.quota.release(credit.bytes, credit.messages);
+            return match first {
                 Some(Sealed::Ready(batch)) => Taken::Batch(batch),
                 _ => Taken::Nothing,
             };
         };
         drop(queue);
+        shared.quota.release(credit.bytes, credit.messages);
         let small = job.batch.as_ref().is_some_and(|batch| batch.payload.len() < OFFLOAD_FROM);
         let work = shared.clone();
         if small {
@@ -172,7 +178,6 @@ impl Partition {
             && queue.open.as_ref().is_some_and(|open| open.debt.created <= created_before)
             && let Some(OpenBatch { builder, credit, mut debt }) = queue.open.take()
         {
-            shared.quota.release(credit.bytes, credit.messages);
             let (buffer, meta) = builder.finish();
             if shared.settings.reports && meta.count > 0 {
                 // It is reported with its records, as it would be had it been sealed.
@@ -183,6 +188,8 @@ impl Partition {
                 shared.recycle(buffer);
             }
             old.push(debt);
+            drop(queue);
+            shared.quota.release(credit.bytes, credit.messages);
         }
         old
     }
@@ -198,10 +205,22 @@ impl Partition {
     }
 }
 
-/// Closes the open batch. Returns the work that is left where it is to be compressed: its place in the line is kept.
-pub(super) fn seal(partition: &Arc<Partition>, shared: &Arc<Shared>, queue: &mut Queue) -> Option<CompressJob> {
-    let OpenBatch { builder, credit, mut debt } = queue.open.take()?;
-    shared.quota.release(credit.bytes, credit.messages);
+/// What became of the open batch.
+#[must_use]
+pub(super) enum SealedNow {
+    /// There was none.
+    Nothing,
+    /// It is ready to go.
+    Ready,
+    /// Its place in the line is kept until this is done.
+    ToCompress(CompressJob),
+}
+
+/// Closes the open batch. The quota that it did not use is the caller's, to be given back once the queue's lock is free.
+pub(super) fn seal(partition: &Arc<Partition>, shared: &Arc<Shared>, queue: &mut Queue) -> (SealedNow, Credit) {
+    let Some(OpenBatch { builder, credit, mut debt }) = queue.open.take() else {
+        return (SealedNow::Nothing, Credit::default());
+    };
     let (buffer, meta) = builder.finish();
     let header = BatchHeader::for_batch(&meta, Attributes::default());
     queue.sealed_bytes += buffer.len() as u64;
@@ -215,5 +234,6 @@ pub(super) fn seal(partition: &Arc<Partition>, shared: &Arc<Shared>, queue: &mut
     let (place, batch) = if compressed { (Sealed::Compressing(serial), Some(batch)) } else { (Sealed::Ready(batch), None) };
     queue.sealed.push_back(place);
     partition.count_backlog(queue);
-    batch.map(|batch| CompressJob { partition: partition.clone(), batch: Some(batch) })
+    let job = batch.map(|batch| CompressJob { partition: partition.clone(), batch: Some(batch) });
+    (job.map_or(SealedNow::Ready, SealedNow::ToCompress), credit)
 }

@@ -206,12 +206,12 @@ impl Accumulator {
             }
         });
         let redirects = redirects.collect();
-        if let Some(completion) = completion {
-            completion.redirect(redirects);
-        }
         topic.staging.store(false, Ordering::Release);
         drop(stage);
         // Outside the lock: who is woken may send.
+        if let Some(completion) = completion {
+            completion.redirect(redirects);
+        }
         for (staged, error) in refused {
             self.refuse(topic, staged.partition.unwrap_or(-1), &[staged], &error, serial);
         }

@@ -126,7 +126,7 @@ impl Sender {
         batch.in_doubt |= error.possibly_written();
         let settings = &self.accumulator.shared.settings;
         let expired = now.since(batch.created) >= settings.delivery_timeout;
-        let may_retry = batch.debt.is_some() && !expired && batch.attempts <= settings.retries;
+        let may_retry = batch.debt.is_some() && !expired && batch.attempts <= settings.retries && self.fatal.is_none();
         let (backoff_first, backoff_max) = (settings.retry_backoff, settings.retry_backoff_max);
         if error.code().is_none_or(|code| code.is_invalid_metadata()) {
             commands.push(Command::RefreshMetadata);
