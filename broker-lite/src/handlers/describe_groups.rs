@@ -31,6 +31,7 @@ fn find(context: &RequestContext<'_>, group_id: Text, authorized_operations: i32
         Ok(None) if context.api_version >= GROUP_ID_NOT_FOUND_FROM => DescribedGroup {
             error_code: ErrorCode::GroupIdNotFound.code(),
             error_message: Some(Text::from(format!("Group {group_id} not found."))),
+            authorized_operations: OPERATIONS_NOT_ASKED_FOR,
             ..dead
         },
         Ok(None) => dead,

@@ -10,6 +10,9 @@ use crate::dispatch::RequestContext;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
+/// Kafka's text for it.
+const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the message was \
+                               sent to an incompatible broker. See the broker logs for more details.";
 
 pub(crate) fn handle(context: &RequestContext<'_>, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
     let key_type = request.key_type;
@@ -32,12 +35,14 @@ fn find(context: &RequestContext<'_>, key_type: i8, key: Text) -> Coordinator {
     match key_type {
         GROUP => match coordinator_of(context, &key) {
             Ok((node_id, host, port)) => {
-                Coordinator { key, node_id, host, port, error_message: Some(Text::default()), ..Default::default() }
+                // As Kafka has it, without a difference in meaning.
+                let error_message = Some(Text::from_static(if context.api_version < 4 { "NONE" } else { "" }));
+                Coordinator { key, node_id, host, port, error_message, ..Default::default() }
             }
             Err(error) => refuse(key, error, error.message()),
         },
         TRANSACTION | SHARE => refuse(key, ErrorCode::CoordinatorNotAvailable, NO_TRANSACTIONS),
-        _ => refuse(key, ErrorCode::InvalidRequest, ErrorCode::InvalidRequest.message()),
+        _ => refuse(key, ErrorCode::InvalidRequest, INVALID_REQUEST),
     }
 }
 

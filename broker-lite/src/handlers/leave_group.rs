@@ -36,8 +36,18 @@ fn leave(context: &RequestContext<'_>, request: &LeaveGroupRequest) -> Result<Ve
     }
     let now = context.cluster.clock.steady_ms();
     let coordinators = &context.cluster.coordinators;
-    coordinators.with(context.node.id, &request.group_id, now, |slot, answers| {
-        let slot = slot.ok_or(ErrorCode::UnknownMemberId)?;
-        slot.group.leave(now, &request.members, coordinators.rules(), answers)
+    coordinators.with(context.node.id, &request.group_id, now, |slot, answers| match slot {
+        Some(slot) => slot.group.leave(now, &request.members, coordinators.rules(), answers),
+        None => Ok(request.members.iter().map(unknown).collect()),
     })?
+}
+
+/// Nobody belongs to a group that is not there.
+fn unknown(member: &MemberIdentity) -> MemberResponse {
+    MemberResponse {
+        member_id: member.member_id.clone(),
+        group_instance_id: member.group_instance_id.clone(),
+        error_code: ErrorCode::UnknownMemberId.code(),
+        ..Default::default()
+    }
 }
