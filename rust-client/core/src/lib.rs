@@ -8,6 +8,7 @@ pub mod connection;
 pub mod consumer;
 pub mod error;
 pub mod event_queue;
+pub mod group;
 pub mod metadata;
 pub mod metrics;
 pub mod offload;
