@@ -11,6 +11,7 @@ pub mod event_queue;
 pub mod group;
 pub mod metadata;
 pub mod metrics;
+pub mod mutants;
 pub mod offload;
 pub mod producer;
 pub mod random;

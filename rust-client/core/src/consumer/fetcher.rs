@@ -9,6 +9,7 @@ mod taking;
 
 use errors::{made_anew, unavailable};
 
+use crate::mutants::{self, Mutant};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -281,7 +282,8 @@ impl Fetcher {
             return;
         }
         if partition.state == FetchState::Fetching && info.leader_epoch > partition.validated_epoch {
-            if partition.fetch_epoch >= 0 && partition.validated_epoch >= 0 {
+            let stale = mutants::is(Mutant::StaleLeaderEpochAccepted);
+            if partition.fetch_epoch >= 0 && partition.validated_epoch >= 0 && !stale {
                 if !partition.fetching {
                     partition.state = FetchState::AwaitValidation;
                 }
@@ -299,7 +301,7 @@ impl Fetcher {
             topic_id: topic.id,
             generation: partition.generation,
             offset: partition.fetch_offset,
-            epoch: partition.fetch_epoch,
+            epoch: if mutants::is(Mutant::StaleLeaderEpochAccepted) { -1 } else { partition.fetch_epoch },
             leader: info.leader,
             leader_epoch: info.leader_epoch,
         };

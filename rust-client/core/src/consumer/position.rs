@@ -1,5 +1,6 @@
 //! Where an application stands in a partition.
 
+use crate::mutants::{self, Mutant};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
@@ -45,7 +46,7 @@ impl Position {
 
     /// Ends the stretch: an assignment or a seek did.
     pub(super) fn invalidate(&self) {
-        self.valid.store(false, Ordering::Release);
+        self.valid.store(mutants::is(Mutant::RecordAfterSeek), Ordering::Release);
     }
 
     /// Everything before `offset` is consumed.

@@ -7,6 +7,7 @@ mod answers;
 mod expiry;
 mod sequences;
 
+use crate::mutants::{self, Mutant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -354,7 +355,8 @@ impl Sender {
     fn next_batch(&mut self, now: Instant, index: u32) -> Option<ProducerBatch> {
         let known = self.sequences_for(index)?;
         let lane = self.lanes.get_mut(&index)?;
-        let mut batch = if lane.retry.is_empty() {
+        let overtaken = mutants::is(Mutant::RetryOutOfOrder) && lane.partition.has_ready(&self.accumulator.shared, now);
+        let mut batch = if lane.retry.is_empty() || overtaken {
             match lane.partition.take(&self.accumulator.shared, now) {
                 Taken::Batch(batch) => batch,
                 Taken::Nothing => return None,

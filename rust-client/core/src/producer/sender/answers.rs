@@ -1,5 +1,6 @@
 //! What brokers answered: to Produce, and to InitProducerId.
 
+use crate::mutants::{self, Mutant};
 use std::time::Duration;
 
 use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
@@ -55,6 +56,7 @@ impl Sender {
             lane.moved &= lane.in_flight > 0;
             let partition = lane.partition.clone();
             match &answer {
+                Err(_) if mutants::is(Mutant::AcknowledgedDropped) => self.written(now, index, batch, -1, -1),
                 Err(error) => self.judge(now, index, batch, Err(error.clone()), commands),
                 Ok(None) => self.written(now, index, batch, -1, -1),
                 Ok(Some(response)) => match find(response, &partition, &self.cluster) {

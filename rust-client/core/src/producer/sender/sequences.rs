@@ -1,5 +1,6 @@
 //! The sequence numbers of one partition (KIP-98, KIP-360).
 
+use crate::mutants::{self, Mutant};
 use ottla_protocol::record::BatchHeader;
 
 /// Where a partition stands under a producer id and epoch.
@@ -44,7 +45,9 @@ impl Sequences {
         header.producer_id = self.producer_id;
         header.producer_epoch = self.epoch;
         header.base_sequence = self.next;
-        self.next = after(self.next, header.records_count);
+        if !mutants::is(Mutant::SequenceReused) {
+            self.next = after(self.next, header.records_count);
+        }
     }
 
     /// The broker has the batch.
