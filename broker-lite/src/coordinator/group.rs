@@ -14,6 +14,12 @@ mod leave;
 mod member;
 mod snapshot;
 mod sync;
+#[cfg(test)]
+mod table_tests;
+#[cfg(test)]
+mod test_members;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet};

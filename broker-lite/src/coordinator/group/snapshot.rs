@@ -71,6 +71,7 @@ impl Group {
         }
         self.enter(State::Dead, now);
         self.members.clear();
+        self.leader = None;
         self.pending.clear();
         self.pending_sync.clear();
         self.join_timer = None;
