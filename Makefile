@@ -27,10 +27,12 @@ test: ## set-up, lint and all tests
 
 test-only: ## all tests, without set-up and lint
 	cargo test --workspace --locked
+	cargo test -p ottla-core --features shuttle --test threads --locked
 
 lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy -p ottla-core --features shuttle --test threads --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo check -p ottla -p ottla-broker --target $(WINDOWS_TARGET) --no-default-features --locked
 	@$(MAKE) --no-print-directory licences

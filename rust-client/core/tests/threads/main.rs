@@ -5,6 +5,10 @@
 //! the scheduler reports as a deadlock; so it does a lock that its holder takes again. It knows no weak memory: that each atomic
 //! operation's `Ordering` is strong enough is not shown here.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking, in its helpers too")]
+
 mod completions;
+mod driver;
 mod events;
+mod producers;
 mod schedules;

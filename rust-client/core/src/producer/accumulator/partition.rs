@@ -207,6 +207,7 @@ impl Partition {
 
 /// What became of the open batch.
 #[must_use]
+#[allow(clippy::large_enum_variant, reason = "it is moved once, to where the lock is free")]
 pub(super) enum SealedNow {
     /// There was none.
     Nothing,
