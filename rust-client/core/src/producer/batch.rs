@@ -11,6 +11,7 @@ use super::accumulator::{Partition, Shared};
 use super::incomplete::Serial;
 use crate::completion::{BatchResult, Completion, Redirect};
 use crate::error::{Error, ErrorKind};
+use crate::mutants::{self, Mutant};
 use crate::time::Instant;
 
 /// What a batch owes: its completion, its quota, its place among the incomplete. Dropping it unpaid completes it with an error,
@@ -42,10 +43,10 @@ impl Debt {
     }
 
     fn finish(&mut self, result: BatchResult) {
-        if self.completion.is_ended() {
+        if self.completion.is_ended() && !mutants::is(Mutant::CompletedTwice) {
             return;
         }
-        let serve = self.report.take();
+        let serve = if mutants::is(Mutant::CompletedTwice) { self.report.clone() } else { self.report.take() };
         self.completion.complete(result);
         if let Some(bytes) = serve {
             let report = DeliveryReport {
