@@ -8,6 +8,11 @@ mod async_peer;
 mod connections;
 #[path = "faults/errors.rs"]
 mod errors;
+#[path = "groups/setup.rs"]
+#[allow(dead_code, reason = "shared with other tests")]
+mod group_setup;
+#[path = "faults/groups.rs"]
+mod groups;
 #[path = "faults/journal.rs"]
 mod journal;
 #[path = "api/peer.rs"]

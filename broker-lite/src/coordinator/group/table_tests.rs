@@ -6,8 +6,10 @@ use std::path::Path;
 use super::test_members::{Members, RULES};
 use super::*;
 
-/// A way to bring a group into a state, and what to call it.
-const STATES: [(&str, fn() -> Members); 6] = [
+/// Brings a group into a state.
+type Make = fn() -> Members;
+
+const STATES: [(&str, Make); 6] = [
     ("Empty", Members::empty),
     ("PreparingRebalance (first)", Members::first_rebalance),
     ("PreparingRebalance", Members::preparing),
