@@ -12,6 +12,8 @@
 mod join;
 mod leave;
 mod member;
+#[cfg(test)]
+mod random_tests;
 mod snapshot;
 mod sync;
 #[cfg(test)]

@@ -18,12 +18,12 @@ const STATES: [(&str, Make); 6] = [
     ("Dead", Members::dead),
 ];
 
-type Event = fn(&mut Members) -> String;
+pub(super) type Event = fn(&mut Members) -> String;
 
 /// In the states with members there are "lead", "follow", which is dynamic, "static" with the instance "i", and, while they join, an
 /// id "given" to one that has not come yet. In PreparingRebalance only the leader has joined again; in CompletingRebalance the
 /// follower's sync is parked.
-const EVENTS: [(&str, Event); 35] = [
+pub(super) const EVENTS: [(&str, Event); 35] = [
     ("join, version 3", |it| it.join_new(3, None, &["range"])),
     ("join, version 4", |it| it.join_new(4, None, &["range"])),
     ("join with the given id", |it| it.join("given", None, &["range"])),

@@ -200,6 +200,11 @@ impl Members {
         self.hear(None, answers)
     }
 
+    /// How many requests there were that may wait.
+    pub(super) fn asked(&self) -> usize {
+        usize::try_from(self.last_ticket).unwrap()
+    }
+
     /// The requests that wait.
     pub(super) fn tickets(&self) -> Vec<Ticket> {
         self.group.members.iter().flat_map(|member| [member.join, member.sync]).flatten().collect()
