@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::table_tests::EVENTS;
-use super::test_members::{Members, RULES};
+use super::test_members::Members;
 use super::*;
 use crate::random::Random;
 
@@ -89,7 +89,7 @@ fn random_walks_lose_nobody() {
     };
     for seed in seeds {
         let random = Random::seeded(seed);
-        let rules = GroupRules { initial_rebalance_delay_ms: [0, 3_000][random.below(2) as usize], max_size: 5, ..RULES };
+        let rules = GroupRules { initial_rebalance_delay_ms: [0, 3_000][random.below(2) as usize], max_size: 5 };
         let mut walk = Walk { members: Members::with(rules), random, generation: 0, trail: Vec::new() };
         for (id, instance_id) in [("lead", None), ("follow", None), ("static", Some("i"))] {
             walk.members.join_as(id, instance_id);
