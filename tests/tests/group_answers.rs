@@ -6,6 +6,8 @@
 mod peer;
 #[path = "group_answers/scripts.rs"]
 mod scripts;
+#[path = "group_answers/tools.rs"]
+mod tools;
 
 use std::sync::OnceLock;
 
@@ -70,4 +72,15 @@ fn static_members_come_and_go() {
 #[test]
 fn a_group_is_full() {
     the_same_on_both("full", scripts::full);
+}
+
+#[test]
+fn kafkas_tools_see_and_change_groups() {
+    the_same_on_both("tools", tools::groups);
+}
+
+#[test]
+fn two_of_javas_consumers_share_a_topic() {
+    the_same_on_both("range", |script| tools::two_consumers(script, "RangeAssignor"));
+    the_same_on_both("cooperative", |script| tools::two_consumers(script, "CooperativeStickyAssignor"));
 }

@@ -90,6 +90,10 @@ impl Script {
         Peer::connect(&self.servers)
     }
 
+    pub(crate) fn servers(&self) -> &str {
+        &self.servers
+    }
+
     /// From now on this is called so.
     pub(crate) fn name(&mut self, what: &str, name: &str) {
         if !what.is_empty() {
