@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::{Records, Text, UnknownTaggedField, Uuid};
+use crate::fields::Primitive;
+use crate::{Decode, Records, Text, UnknownTaggedField, Uuid};
 
 /// A seeded source of randomness (splitmix64).
 #[derive(Clone, Debug)]
@@ -133,4 +134,42 @@ impl<T: Arbitrary> Arbitrary for Vec<T> {
     fn arbitrary(random: &mut Random, version: i16) -> Self {
         (0..random.below(4)).map(|_| T::arbitrary(random, version)).collect()
     }
+}
+
+/// How much more memory a decoded message takes than its bytes.
+pub trait Footprint {
+    /// At most so many bytes of memory for each byte on the wire, but for a constant.
+    fn footprint(version: i16) -> f64;
+}
+
+/// A tagged field takes two bytes at least.
+pub const OF_TAGGED_FIELDS: f64 = size_of::<UnknownTaggedField>() as f64 / 2.0;
+
+/// An array's share, given the type of the field: room is made for as many elements as what remains may hold; what is in its
+/// elements has bytes of its own.
+#[must_use]
+pub fn of_structs<A: Array>(version: i16) -> f64
+where
+    A::Element: Decode + Footprint,
+{
+    (size_of::<A::Element>() as f64 / A::Element::min_len(version).max(1) as f64).max(A::Element::footprint(version))
+}
+
+/// As [`of_structs`].
+#[must_use]
+pub fn of_primitives<A: Array>(flexible: bool) -> f64
+where
+    A::Element: Primitive,
+{
+    size_of::<A::Element>() as f64 / A::Element::min_len(flexible).max(1) as f64
+}
+
+/// A field that is an array.
+pub trait Array {
+    /// Its element.
+    type Element;
+}
+
+impl<T> Array for Vec<T> {
+    type Element = T;
 }

@@ -43,6 +43,9 @@ pub trait Primitive: Sized {
     /// If the bytes are malformed.
     fn read(reader: &mut Reader, flexible: bool) -> Result<Self, DecodeError>;
 
+    /// The fewest bytes that one takes.
+    fn min_len(flexible: bool) -> usize;
+
     /// Writes one.
     ///
     /// # Errors
@@ -56,6 +59,10 @@ macro_rules! primitives {
             impl Primitive for $type {
                 fn read(reader: &mut Reader, _flexible: bool) -> Result<Self, DecodeError> {
                     reader.$read()
+                }
+
+                fn min_len(_flexible: bool) -> usize {
+                    size_of::<$type>()
                 }
 
                 fn write(&self, writer: &mut Writer, _flexible: bool) -> Result<(), EncodeError> {
@@ -83,6 +90,10 @@ impl Primitive for Uuid {
         reader.read_uuid()
     }
 
+    fn min_len(_flexible: bool) -> usize {
+        size_of::<Self>()
+    }
+
     fn write(&self, writer: &mut Writer, _flexible: bool) -> Result<(), EncodeError> {
         writer.write_uuid(self);
         Ok(())
@@ -94,14 +105,23 @@ impl Primitive for Text {
         not_null(reader.read_text(flexible)?, "a string in an array")
     }
 
+    fn min_len(flexible: bool) -> usize {
+        if flexible { 1 } else { 2 }
+    }
+
     fn write(&self, writer: &mut Writer, flexible: bool) -> Result<(), EncodeError> {
         writer.write_text(Some(self), flexible)
     }
 }
 
-/// How many elements to reserve: an element may be far larger in memory than on the wire, so what remains bounds the bytes.
-fn reserve<T>(len: usize, reader: &Reader) -> Vec<T> {
-    Vec::with_capacity(len.min(reader.remaining() / size_of::<T>().max(1) + 1))
+/// Room for all elements: there are no more than what remains can hold.
+fn reserve<T>(len: usize, min_len: usize, reader: &Reader) -> Result<Vec<T>, DecodeError> {
+    let mut array = Vec::new();
+    if len > reader.available() / min_len.max(1) || array.try_reserve_exact(len).is_err() {
+        let length = i64::try_from(len).unwrap_or(i64::MAX);
+        return Err(DecodeError::InvalidLength { what: "an array", length, remaining: reader.remaining() });
+    }
+    Ok(array)
 }
 
 /// Reads an array of primitives, or null.
@@ -110,7 +130,7 @@ fn reserve<T>(len: usize, reader: &Reader) -> Vec<T> {
 /// If the bytes are malformed.
 pub fn read_primitives<T: Primitive>(reader: &mut Reader, flexible: bool) -> Result<Option<Vec<T>>, DecodeError> {
     let Some(len) = read_array_len(reader, flexible)? else { return Ok(None) };
-    let mut array = reserve(len, reader);
+    let mut array = reserve(len, T::min_len(flexible), reader)?;
     for _ in 0..len {
         array.push(T::read(reader, flexible)?);
     }
@@ -123,8 +143,11 @@ pub fn read_primitives<T: Primitive>(reader: &mut Reader, flexible: bool) -> Res
 /// If the bytes are malformed.
 pub fn read_structs<T: Decode>(reader: &mut Reader, version: i16, flexible: bool) -> Result<Option<Vec<T>>, DecodeError> {
     let Some(len) = read_array_len(reader, flexible)? else { return Ok(None) };
-    let mut array = reserve(len, reader);
+    let min_len = T::min_len(version);
+    let mut array = reserve(len, min_len, reader)?;
+    reader.owe(len * min_len);
     for _ in 0..len {
+        reader.pay(min_len);
         array.push(T::decode(reader, version)?);
     }
     Ok(Some(array))
@@ -183,21 +206,25 @@ pub fn write_nullable_struct<T: Encode>(writer: &mut Writer, value: Option<&T>, 
     Ok(())
 }
 
-/// The number of tagged fields that follow, each of which takes two bytes or more.
+/// The number of tagged fields that follow. Each is to be read with [`TaggedField::read`].
 ///
 /// # Errors
 /// If there can't be as many in what remains.
 pub fn tagged_field_count(reader: &mut Reader) -> Result<u32, DecodeError> {
     let count = reader.read_unsigned_varint()?;
-    if count as usize > reader.remaining() / 2 {
+    if count as usize > reader.available() / TAGGED_FIELD {
         return Err(DecodeError::InvalidLength {
             what: "a section of tagged fields",
             length: i64::from(count),
             remaining: reader.remaining(),
         });
     }
+    reader.owe(count as usize * TAGGED_FIELD);
     Ok(count)
 }
+
+/// A tagged field's number and size take a byte each, or more.
+const TAGGED_FIELD: usize = 2;
 
 /// A tagged field on its way in.
 #[derive(Debug)]
@@ -214,9 +241,13 @@ impl TaggedField {
     /// # Errors
     /// If the bytes are malformed.
     pub fn read(reader: &mut Reader) -> Result<Self, DecodeError> {
+        reader.pay(TAGGED_FIELD);
         let tag = reader.read_unsigned_varint()?;
-        let size = reader.read_unsigned_varint()?;
-        Ok(Self { tag, value: Reader::new(reader.take(size as usize)?) })
+        let size = reader.read_unsigned_varint()? as usize;
+        if size > reader.available() {
+            return Err(DecodeError::UnexpectedEnd { needed: size, remaining: reader.available() });
+        }
+        Ok(Self { tag, value: Reader::new(reader.take(size)?) })
     }
 
     /// Keeps the value undecoded.
@@ -240,10 +271,18 @@ impl TaggedField {
 /// If the bytes are malformed.
 pub fn read_unknown_tagged_fields(reader: &mut Reader) -> Result<Vec<UnknownTaggedField>, DecodeError> {
     let mut fields = Vec::new();
-    for _ in 0..tagged_field_count(reader)? {
-        fields.push(TaggedField::read(reader)?.into_unknown());
+    for left in (1..=tagged_field_count(reader)?).rev() {
+        keep_unknown(&mut fields, TaggedField::read(reader)?, left);
     }
     Ok(fields)
+}
+
+/// Keeps a field that this build does not know: with `left` of them to come, itself included, if they all are such.
+pub fn keep_unknown(fields: &mut Vec<UnknownTaggedField>, field: TaggedField, left: u32) {
+    if fields.is_empty() {
+        fields.reserve_exact(left as usize);
+    }
+    fields.push(field.into_unknown());
 }
 
 /// Writes the tagged fields of a struct that knows none.

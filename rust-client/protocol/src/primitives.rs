@@ -20,6 +20,10 @@ pub trait Decode: Sized {
     /// # Errors
     /// If the bytes are malformed or the version is unknown.
     fn decode(reader: &mut Reader, version: i16) -> Result<Self, DecodeError>;
+
+    /// The fewest bytes that a value takes on the wire in this version. An array's length is held against it, so that its memory
+    /// can be had at once and is bounded by what remains.
+    fn min_len(version: i16) -> usize;
 }
 
 /// Where a message is written to.
@@ -29,6 +33,8 @@ pub type Writer = WireBuf;
 #[derive(Clone, Debug)]
 pub struct Reader {
     buf: Bytes,
+    /// Bytes that the elements to come of the arrays around take at the least.
+    owed: usize,
 }
 
 macro_rules! fixed {
@@ -77,7 +83,23 @@ impl Reader {
     /// Reads from `frame`.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
-        Self { buf: frame }
+        Self { buf: frame, owed: 0 }
+    }
+
+    /// How many bytes are left for what is read now: an array within another one can't have what the outer one's later elements
+    /// need, so that no byte makes room in two of them.
+    pub(crate) fn available(&self) -> usize {
+        self.buf.len().saturating_sub(self.owed)
+    }
+
+    /// Keeps bytes for what comes later.
+    pub(crate) fn owe(&mut self, len: usize) {
+        self.owed = self.owed.saturating_add(len);
+    }
+
+    /// That is read now.
+    pub(crate) fn pay(&mut self, len: usize) {
+        self.owed = self.owed.saturating_sub(len);
     }
 
     /// How many bytes are left.

@@ -61,9 +61,7 @@ impl Records {
 
 impl From<Bytes> for Records {
     fn from(bytes: Bytes) -> Self {
-        let mut records = Self::new();
-        records.push(bytes);
-        records
+        if bytes.is_empty() { Self::new() } else { Self(vec![bytes]) }
     }
 }
 

@@ -11,7 +11,8 @@ pub(crate) fn message(message: &Message) -> TokenStream {
     let default = default(message);
     let root = root(message);
     let arbitrary = arbitrary(message);
-    quote! { #encode #decode #default #root #arbitrary }
+    let footprint = footprint(message);
+    quote! { #encode #decode #default #root #arbitrary #footprint }
 }
 
 /// Tests whether `version` is in the range; `None` if it always is, given that it is within `known`.
@@ -315,13 +316,13 @@ fn decode(message: &Message) -> TokenStream {
         quote! { message.unknown_tagged_fields = ottla_protocol::fields::read_unknown_tagged_fields(reader)?; }
     } else {
         quote! {
-            for _ in 0..ottla_protocol::fields::tagged_field_count(reader)? {
+            for left in (1..=ottla_protocol::fields::tagged_field_count(reader)?).rev() {
                 let mut field = ottla_protocol::fields::TaggedField::read(reader)?;
                 let value = &mut field.value;
                 match field.tag {
                     #(#tagged)*
                     _ => {
-                        message.unknown_tagged_fields.push(field.into_unknown());
+                        ottla_protocol::fields::keep_unknown(&mut message.unknown_tagged_fields, field, left);
                         continue;
                     }
                 }
@@ -329,6 +330,7 @@ fn decode(message: &Message) -> TokenStream {
             }
         }
     };
+    let min_len = min_len(message);
     quote! {
         impl ottla_protocol::Decode for #name {
             fn decode(reader: &mut ottla_protocol::Reader, version: i16) -> Result<Self, ottla_protocol::DecodeError> {
@@ -340,6 +342,71 @@ fn decode(message: &Message) -> TokenStream {
                     #known
                 }
                 Ok(message)
+            }
+
+            fn min_len(version: i16) -> usize {
+                #flexible
+                #min_len
+            }
+        }
+    }
+}
+
+/// The fewest bytes of the fields that the version has; the section of tagged fields takes one.
+fn min_len(message: &Message) -> TokenStream {
+    let fields = message.fields.iter().filter(|f| f.tag.is_none()).map(|field| {
+        let flexible = flexible_of(field);
+        let ty = &field.ty;
+        let len = match &field.kind {
+            Kind::Fixed("bool") => quote! { 1 },
+            Kind::Fixed("uuid") => quote! { 16 },
+            Kind::Fixed(suffix) => {
+                let number = format_ident!("{suffix}");
+                quote! { size_of::<#number>() }
+            }
+            Kind::Struct if field.optional => quote! { 1 },
+            Kind::Struct => quote! { <#ty as ottla_protocol::Decode>::min_len(version) },
+            Kind::Text => quote! { if #flexible { 1 } else { 2 } },
+            Kind::Bytes | Kind::Records | Kind::PrimitiveArray | Kind::StructArray => quote! { if #flexible { 1 } else { 4 } },
+        };
+        match within(field.versions, message.versions) {
+            None => quote! { len += #len; },
+            Some(test) => quote! { if #test { len += #len; } },
+        }
+    });
+    quote! {
+        let mut len = usize::from(flexible);
+        #(#fields)*
+        len
+    }
+}
+
+/// What decoding may take for each byte: the elements at their shortest of the array, here or further inside, that is worst.
+fn footprint(message: &Message) -> TokenStream {
+    let name = &message.name;
+    let flexible = flexible(message);
+    let part = |field: &Field| {
+        let flexible = flexible_of(field);
+        let ty = &field.ty;
+        let part = match &field.kind {
+            Kind::StructArray => quote! { ottla_protocol::arbitrary::of_structs::<#ty>(version) },
+            Kind::PrimitiveArray => quote! { ottla_protocol::arbitrary::of_primitives::<#ty>(#flexible) },
+            Kind::Struct => quote! { <#ty as ottla_protocol::arbitrary::Footprint>::footprint(version) },
+            _ => return None,
+        };
+        Some(match within(field.versions, message.versions) {
+            None => part,
+            Some(test) => quote! { if #test { #part } else { 0.0 } },
+        })
+    };
+    let parts = message.fields.iter().filter_map(part);
+    quote! {
+        #[cfg(any(test, feature = "arbitrary"))]
+        impl ottla_protocol::arbitrary::Footprint for #name {
+            fn footprint(version: i16) -> f64 {
+                #flexible
+                let tagged = if flexible { ottla_protocol::arbitrary::OF_TAGGED_FIELDS } else { 0.0 };
+                [tagged, #(#parts),*].into_iter().fold(0.0, f64::max)
             }
         }
     }
