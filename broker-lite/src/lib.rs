@@ -35,7 +35,13 @@
 //! | CreatePartitions | 0–3 | |
 //! | DescribeCluster | 0–2 | |
 //! | DescribeTopicPartitions | 0 | |
-//! | FindCoordinator, JoinGroup | 0–6, 0–9 | answered with COORDINATOR_NOT_AVAILABLE |
+//! | FindCoordinator | 0–6 | of groups; for transactions COORDINATOR_NOT_AVAILABLE |
+//! | JoinGroup, SyncGroup | 0–9, 0–5 | the classic protocol, static members (KIP-345) |
+//! | Heartbeat, LeaveGroup | 0–4, 0–5 | |
+//! | OffsetCommit, OffsetFetch | 2–10, 1–10 | several groups in one fetch, topics by id |
+//! | OffsetDelete, DeleteGroups | 0, 0–2 | |
+//! | ListGroups, DescribeGroups | 0–5, 0–6 | |
+//! | ConsumerGroupDescribe | 0–1 | knows no group: all are of the classic protocol |
 //!
 //! # Several brokers
 //!
@@ -49,6 +55,16 @@
 //! - Consumers see what all in-sync replicas have, and read from a follower too; with replica.selector.class
 //!   `org.apache.kafka.common.replica.RackAwareReplicaSelector` the leader tells them of one in their rack.
 //! - A new leader comes from the ISR, so that nothing acknowledged with acks=all is lost; what it does not have is truncated.
+//!
+//! # Groups
+//!
+//! Each group belongs to a partition of `__consumer_offsets`, which is made when it is first asked for, and that partition's leader
+//! coordinates it. When a broker stops, or [`Broker::move_coordinator`] says so, another one goes on with all offsets and with the last
+//! generation that was assigned; who waits hears NOT_COORDINATOR. [`Broker::group_status`] shows how a group stands.
+//!
+//! A group's first rebalance begins at once, where Apache Kafka waits 3 s for more members: set group.initial.rebalance.delay.ms for
+//! that. What is committed lies beside the topic, which stays empty. A member that joins or syncs a second time while its first request
+//! still waits has that answered with REBALANCE_IN_PROGRESS; Apache Kafka leaves it without an answer.
 //!
 //! # Faults and the journal
 //!
@@ -64,7 +80,7 @@
 //!
 //! # What is not served
 //!
-//! - Groups and transactions: there is no coordinator yet.
+//! - Transactions, and groups of the newer protocol (KIP-848): there is no coordinator for them yet.
 //! - TLS, SASL, ACLs, quotas, delegation tokens; share groups, streams groups; changes of configs at run time.
 //! - Compaction: `cleanup.policy=compact` is kept and demands keys, but nothing is compacted. `compression.type` other than
 //!   `producer` is refused, since batches stay as they came.
