@@ -56,6 +56,8 @@ pub enum ErrorKind {
     OffsetReset,
     /// The log was truncated below what was already consumed (KIP-320).
     LogTruncation,
+    /// The application did not poll for longer than `max.poll.interval.ms`, and lost its partitions.
+    MaxPollExceeded,
     /// The client instance can't go on: close it and start a new one.
     Fatal,
 }
@@ -94,6 +96,7 @@ impl ErrorKind {
             Self::Compression => ("_BAD_COMPRESSION", -198),
             Self::OffsetReset => ("_AUTO_OFFSET_RESET", -140),
             Self::LogTruncation => ("_LOG_TRUNCATION", -139),
+            Self::MaxPollExceeded => ("_MAX_POLL_EXCEEDED", -147),
             Self::Fatal => ("_FATAL", -150),
         }
     }

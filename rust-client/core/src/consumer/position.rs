@@ -17,7 +17,7 @@ pub struct Position {
 }
 
 impl Position {
-    pub(super) fn new(offset: i64, leader_epoch: i32) -> Arc<Self> {
+    pub(crate) fn new(offset: i64, leader_epoch: i32) -> Arc<Self> {
         Arc::new(Self {
             valid: AtomicBool::new(true),
             offset: AtomicI64::new(offset),
@@ -51,7 +51,7 @@ impl Position {
 
     /// Everything before `offset` is consumed.
     #[inline]
-    pub(super) fn advance(&self, offset: i64, leader_epoch: i32) {
+    pub(crate) fn advance(&self, offset: i64, leader_epoch: i32) {
         self.leader_epoch.store(leader_epoch, Ordering::Relaxed);
         self.offset.store(offset, Ordering::Release);
     }

@@ -1,5 +1,5 @@
-//! The division behind the sticky assignors: as even as possible; with that, as many partitions as possible read from the reader's
-//! own rack; with that, as few as possible moved.
+//! The division behind the sticky assignors: as even as possible; with that, as many partitions as possible read from the
+//! reader's own rack; with that, as few as possible moved.
 //!
 //! It is a flow of least cost. Partitions that the same members may read and whose replicas lie in the same racks are alike: they
 //! form a class. A unit flows from a class to a member for each partition, and on to the sink at a cost that grows with each: a
@@ -15,7 +15,8 @@ use ottla_protocol::Text;
 use super::{GroupAssignment, GroupTopics, MemberSubscription, give, java_order, nothing_for, racks_matter};
 use crate::consumer::TopicPartition;
 
-/// How many steps may be looked at before the division is taken as good enough: a bound for monstrous groups, a few seconds' work.
+/// How many steps may be looked at before the division is taken as good enough: a bound for monstrous groups, a few seconds'
+/// work.
 const STEPS: u64 = 500_000_000;
 
 /// Divides the partitions; `owners` says whose each was, by the member's index.

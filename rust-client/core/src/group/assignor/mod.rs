@@ -155,8 +155,8 @@ pub fn common_protocol(assignors: &[Arc<dyn PartitionAssignor>]) -> Option<Rebal
         .find(|protocol| assignors.iter().all(|assignor| assignor.supported_protocols().contains(protocol)))
 }
 
-/// The order in which members are served: those with a `group.instance.id` first and by it, so that a restart changes nothing, the
-/// others by member id. Compared as Java compares strings.
+/// The order in which members are served: those with a `group.instance.id` first and by it, so that a restart changes nothing,
+/// the others by member id. Compared as Java compares strings.
 fn in_order(a: &MemberSubscription, b: &MemberSubscription) -> Ordering {
     match (&a.group_instance_id, &b.group_instance_id) {
         (Some(a), Some(b)) => java_order(a, b),
