@@ -39,13 +39,14 @@ impl Campaign {
 
 impl fmt::Display for Campaign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Checked { acknowledged, reads, neighbours, not_written, possibly_written } = self.checked;
+        let Checked { acknowledged, reads, neighbours, not_written, truncated_reads, possibly_written } = self.checked;
         write!(f, "{}", self.strikes)?;
         writeln!(f, "records sent                 {:>10}", self.sent)?;
         writeln!(f, "  acknowledged, looked for   {acknowledged:>10}")?;
         writeln!(f, "  failed, perhaps written    {possibly_written:>10}")?;
         writeln!(f, "  failed for sure            {not_written:>10}")?;
         writeln!(f, "records read, in order       {reads:>10}")?;
+        writeln!(f, "  truncated later            {truncated_reads:>10}")?;
         writeln!(f, "idempotent neighbours        {neighbours:>10}")?;
         writeln!(f, "calls within their bounds    {:>10}", self.bounded_calls)?;
         writeln!(f, "hours of virtual time        {:>10}", self.virtual_ms / 3_600_000)?;

@@ -1,6 +1,6 @@
 //! What Kafka promises, held against a history and the logs that are left, in the manner of Jepsen's Kafka workload.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::history::{Fate, History, Place, Seen};
 use crate::schedule::topic_name;
@@ -19,6 +19,8 @@ pub struct Checked {
     pub neighbours: u64,
     /// Failed records that must not be in a log.
     pub not_written: u64,
+    /// Records that were read and are no longer in the log, since it was truncated.
+    pub truncated_reads: u64,
     /// Records whose delivery failed though they may be in the log.
     pub possibly_written: u64,
 }
@@ -30,6 +32,7 @@ impl Checked {
         self.reads += other.reads;
         self.neighbours += other.neighbours;
         self.not_written += other.not_written;
+        self.truncated_reads += other.truncated_reads;
         self.possibly_written += other.possibly_written;
     }
 }
@@ -43,11 +46,10 @@ pub fn check(history: &mut History, logs: &Logs) -> Checked {
     acknowledged(history, logs, &places, &mut checked, &mut found);
     never_written(history, &places, &mut checked, &mut found);
     once_and_in_order(history, logs, &mut checked, &mut found);
-    let overwritten = reads_agree(history, logs, &mut found);
+    checked.truncated_reads += reads_agree(history, logs, &mut found);
     for ((consumer, place), seen) in &history.seen {
-        stretches(history, *consumer, *place, seen, &mut checked, &mut found);
+        stretches(history, (*consumer, *place), logs, seen, &mut checked, &mut found);
     }
-    let _ = overwritten;
     found.into_iter().for_each(|what| history.violation(what));
     checked
 }
@@ -91,6 +93,11 @@ fn deleted_since(history: &History, topic: i64, at: u64) -> bool {
     history.deleted.iter().any(|(when, of)| *of == topic && *when >= at)
 }
 
+/// The offset was cut off the log after this time; nobody knows of -1.
+fn truncated_since(history: &History, place: Place, offset: i64, at: u64) -> bool {
+    history.truncated.iter().any(|(when, of, end)| *of == place && *when >= at && (offset < 0 || *end <= offset))
+}
+
 /// What was acknowledged is in the log, where the acknowledgement says.
 fn acknowledged(
     history: &History,
@@ -103,6 +110,7 @@ fn acknowledged(
         let Fate::Acknowledged(partition, offset) = sent.fate else { continue };
         let acks = history.producers[sent.producer].acks;
         let truncated = acks != -1 && history.truncations.iter().any(|when| *when >= sent.sent_at);
+        let truncated = truncated || truncated_since(history, (sent.topic, partition), offset, sent.sent_at);
         if acks == 0 || truncated || deleted_since(history, sent.topic, sent.sent_at) {
             continue;
         }
@@ -154,8 +162,12 @@ fn never_written(history: &History, places: &BTreeMap<usize, Vec<(Place, i64)>>,
 fn once_and_in_order(history: &History, logs: &Logs, checked: &mut Checked, found: &mut Vec<String>) {
     for (place, log) in logs {
         let mut last: BTreeMap<usize, (i64, usize)> = BTreeMap::new();
+        let (mut seen, mut newest) = (BTreeSet::new(), BTreeMap::new());
         for (offset, id) in log {
             let producer = history.sent[*id].producer;
+            if history.one_in_flight.contains(&producer) && !history.truncated.iter().any(|(_, of, _)| of == place) {
+                in_order_at_first(history, *place, (*offset, *id), &mut seen, &mut newest, found);
+            }
             if !history.producers[producer].idempotent {
                 continue;
             }
@@ -172,8 +184,31 @@ fn once_and_in_order(history: &History, logs: &Logs, checked: &mut Checked, foun
     }
 }
 
+/// Without idempotence a record may come again, but first it comes in its order.
+fn in_order_at_first(
+    history: &History,
+    place: Place,
+    (offset, id): (i64, usize),
+    seen: &mut BTreeSet<usize>,
+    newest: &mut BTreeMap<usize, usize>,
+    found: &mut Vec<String>,
+) {
+    let sent = &history.sent[id];
+    if !matches!(sent.fate, Fate::Acknowledged(..)) || !seen.insert(id) {
+        return;
+    }
+    let before = newest.entry(sent.producer).or_default();
+    if *before > id {
+        found.push(format!(
+            "record {id} at offset {offset} of {} comes behind record {before}, with one request in flight",
+            at(place)
+        ));
+    }
+    *before = id.max(*before);
+}
+
 /// All see the same record at the same offset, unless the topic was made anew or its log truncated.
-fn reads_agree(history: &History, logs: &Logs, found: &mut Vec<String>) -> usize {
+fn reads_agree(history: &History, logs: &Logs, found: &mut Vec<String>) -> u64 {
     let mut known: BTreeMap<(Place, i64), usize> = BTreeMap::new();
     for (place, log) in logs {
         known.extend(log.iter().map(|(offset, id)| ((*place, *offset), *id)));
@@ -188,8 +223,8 @@ fn reads_agree(history: &History, logs: &Logs, found: &mut Vec<String>) -> usize
                 Seen::Foreign(offset, what) => found.push(format!("consumer {consumer} read at {} {offset}: {what}", at(*place))),
                 Seen::Record(offset, id) => match known.get(&(*place, *offset)) {
                     Some(there) if there == id => {}
+                    _ if truncated_since(history, *place, *offset, 0) => excused += 1,
                     other => {
-                        excused += 1;
                         found.push(format!(
                             "consumer {consumer} read record {id} at {} offset {offset} (at {when} ms), where the log has {other:?}",
                             at(*place)
@@ -206,18 +241,29 @@ fn reads_agree(history: &History, logs: &Logs, found: &mut Vec<String>) -> usize
 /// From an assignment or a seek on, each record follows the one before: offsets never go back, and none is left out.
 fn stretches(
     history: &History,
-    consumer: usize,
-    place: Place,
+    (consumer, place): (usize, Place),
+    logs: &Logs,
     seen: &[(u64, Seen)],
     checked: &mut Checked,
     found: &mut Vec<String>,
 ) {
+    let empty = Vec::new();
+    let current: BTreeMap<i64, usize> = logs.get(&place).unwrap_or(&empty).iter().copied().collect();
+    let is_current = |offset: i64, id: usize| current.get(&offset) == Some(&id);
+    let truncated =
+        |at: u64, from: i64| history.truncated.iter().any(|(when, of, end)| *of == place && *when <= at && *end <= from);
+    let deleted = |at: u64| history.deleted.iter().any(|(when, topic)| *topic == place.0 && *when <= at);
+    let mut last: Option<(i64, usize)> = None;
     let mut expected: Option<i64> = None;
     let mut begun_anew = 0;
     for (when, seen) in seen {
         match seen {
-            Seen::From(offset) => expected = *offset,
-            Seen::Told(_) => expected = None,
+            // Beyond the end of a log that was truncated or made anew, auto.offset.reset decides.
+            Seen::From(Some(offset)) if *offset > 0 && (truncated(*when, *offset) || deleted(*when)) => {
+                (expected, last) = (None, None);
+            }
+            Seen::From(offset) => (expected, last) = (*offset, None),
+            Seen::Told(_) => (expected, last) = (None, None),
             Seen::Foreign(..) => {}
             Seen::Record(offset, id) => {
                 checked.reads += 1;
@@ -225,6 +271,19 @@ fn stretches(
                 let deletions = history.deleted.iter().filter(|(at, topic)| *topic == place.0 && at <= when).count();
                 if expected.is_some_and(|expected| expected != *offset) && begun_anew < deletions.div_ceil(2) {
                     begun_anew += 1;
+                } else if expected.is_some_and(|expected| *offset < expected && truncated(*when, expected)) {
+                    // Back to where the log parted.
+                } else if let Some((before, lost)) = last
+                    && expected == Some(*offset)
+                    && truncated(*when, before)
+                    && deletions == 0
+                    && is_current(*offset, *id)
+                    && !is_current(before, lost)
+                {
+                    found.push(format!(
+                        "consumer {consumer} read record {lost} at {} offset {before}, which was truncated, and went on behind it with record {id} (at {when} ms)",
+                        at(place)
+                    ));
                 } else if let Some(expected) = expected
                     && *offset != expected
                 {
@@ -234,6 +293,7 @@ fn stretches(
                     ));
                 }
                 expected = Some(offset + 1);
+                last = Some((*offset, *id));
             }
         }
     }

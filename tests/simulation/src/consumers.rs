@@ -283,7 +283,8 @@ impl Application {
         let begun = Instant::now();
         loop {
             let position = |place: &Place| self.consumer.position(&topic_name(place.0), place.1);
-            let left = self.assigned.iter().find(|place| ends.get(place).is_some_and(|end| position(place) != Some(*end)));
+            let left =
+                self.assigned.iter().find(|place| ends.get(place).is_some_and(|end| position(place).is_none_or(|at| at < *end)));
             let Some(place) = left.copied() else { return };
             if ms(begun) > DRAIN_MS {
                 let what = format!(

@@ -1,6 +1,6 @@
 //! What was sent, acknowledged, failed and read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla::{Error, Record, Written};
 
@@ -94,6 +94,10 @@ pub struct History {
     pub deleted: Vec<(u64, i64)>,
     /// When leaders may have changed while followers lagged: then an acks=1 tail may be lost.
     pub truncations: Vec<u64>,
+    /// Logs that were truncated: when, which, and to what end. What was behind it is lost.
+    pub truncated: Vec<(u64, Place, i64)>,
+    /// Producers without idempotence that have one request in flight: what they get acknowledged is in order too.
+    pub one_in_flight: BTreeSet<usize>,
     /// What is wrong already.
     pub violations: Vec<String>,
     /// How many calls were held against their bounds.

@@ -134,11 +134,12 @@ impl Pump {
             }
             note!(
                 self.network.trace,
-                "{} {:?} {api} {} bytes {:08x}",
+                "{} {:?} {api} {} bytes {:08x}{}",
                 self.link.id,
                 self.direction,
                 frame.len(),
-                crc32fast::hash(&frame)
+                crc32fast::hash(&frame),
+                if self.direction == Direction::Request { Self::batches(&frame, api) } else { String::new() }
             );
             if to.write_all(&frame).await.is_err() {
                 // The other side is gone: nobody reads on.
@@ -166,6 +167,27 @@ impl Pump {
                 api
             }
         }
+    }
+
+    /// Producer id, epoch, first sequence and count of a Produce request's batches.
+    fn batches(frame: &[u8], api: i16) -> String {
+        let mut found = String::new();
+        if api != 0 {
+            return found;
+        }
+        for at in 0..frame.len().saturating_sub(61) {
+            let part = &frame[at..];
+            let length = i32::from_be_bytes(part[8..12].try_into().unwrap());
+            if part[..8] == [0; 8]
+                && part[16] == 2
+                && usize::try_from(length).is_ok_and(|length| length >= 49 && length + 12 <= part.len())
+            {
+                let number = |at: usize| i32::from_be_bytes(part[at..at + 4].try_into().unwrap());
+                let epoch = i16::from_be_bytes([part[51], part[52]]);
+                found += &format!(" [id {} epoch {epoch} sequence {} count {}]", number(47), number(53), number(57));
+            }
+        }
+        found
     }
 
     fn way(&self) -> &'static str {

@@ -151,7 +151,10 @@ async fn serve_reports(world: Arc<World>, producer: Producer) {
             let mut history = world.history();
             for index in 0..report.len() {
                 let index = u32::try_from(index).unwrap();
-                let id = usize::try_from(report.opaque(index)).unwrap() - 1;
+                let Some(id) = usize::try_from(report.opaque(index)).unwrap().checked_sub(1) else {
+                    history.violation(format!("a delivery report without its opaques: {:?}", report.result()));
+                    continue;
+                };
                 let result = report.result().expect("a report is of a batch that is done").record(index);
                 history.sent[id].reported.push(fate_of(&result));
             }

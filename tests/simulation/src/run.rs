@@ -119,7 +119,6 @@ struct Run<'a> {
     consumers: Vec<mpsc::UnboundedSender<consumers::Command>>,
     /// Calls of the operator and of admins that are under way.
     calls: JoinSet<()>,
-    held: bool,
     rules: Vec<(RuleId, String)>,
 }
 
@@ -129,7 +128,9 @@ async fn simulate(schedule: &Schedule, trace: Arc<Trace>) -> Outcome {
     for action in &schedule.actions {
         tokio::time::sleep_until(start + Duration::from_millis(action.at)).await;
         note!(trace, "{} {:?}", action.verb.name(), action.numbers);
+        let before = run.ends();
         run.act(action);
+        run.note_truncations(&before);
     }
     run.heal().await;
     run.finish().await;
@@ -171,6 +172,8 @@ impl<'a> Run<'a> {
             .seed(derive(schedule.seed, "broker"))
             .clock(Clock::tokio(FIRST_TIMESTAMP))
             .auto_create(false)
+            .config("unclean.leader.election.enable", if schedule.unclean == 1 { "true" } else { "false" })
+            .unwrap()
             .config("default.replication.factor", &schedule.replicas.to_string())
             .unwrap();
         for (partitions, topic) in schedule.topics.iter().zip(0..) {
@@ -195,8 +198,7 @@ impl<'a> Run<'a> {
             .build()
             .unwrap();
         let (clients, producers, consumers, calls, rules) = Default::default();
-        let held = false;
-        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, held, rules };
+        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, rules };
         for (plan, number) in schedule.clients.iter().zip(0..) {
             run.start_client(plan, number);
         }
@@ -224,6 +226,9 @@ impl<'a> Run<'a> {
             let idempotent = plan.text("enable.idempotence") != Some("false");
             let traits = ProducerTraits { acks, idempotent, reports: plan.reports, delivery_timeout };
             self.world.history().producers.push(traits);
+            if !idempotent && plan.number("max.in.flight", 5) == 1 {
+                self.world.history().one_in_flight.insert(self.producers.len());
+            }
             let application = producers::Application {
                 number: self.producers.len(),
                 world: self.world.clone(),
@@ -253,10 +258,21 @@ impl<'a> Run<'a> {
         self.network.count(fault, self.network.in_flight(broker));
     }
 
-    /// A leader may change: what followers lack is lost.
-    fn leaders_change(&self) {
-        if self.held {
-            self.world.history().truncations.push(self.world.trace.now_ms());
+    /// Where the logs end now.
+    fn ends(&self) -> BTreeMap<Place, i64> {
+        let end = |place: Place| self.broker.partition_status(&topic_name(place.0), place.1).ok().map(|it| it.log_end_offset);
+        self.places().into_iter().filter_map(|place| Some((place, end(place)?))).collect()
+    }
+
+    /// A leader that changed lacked something, which is lost.
+    fn note_truncations(&self, before: &BTreeMap<Place, i64>) {
+        for (place, end) in self.ends() {
+            if before.get(&place).is_some_and(|before| end < *before) {
+                note!(self.world.trace, "{place:?} is truncated to {end}");
+                self.network.count("log truncated", 1);
+                let now = self.world.trace.now_ms();
+                self.world.history().truncated.push((now, place, end));
+            }
         }
     }
 
@@ -310,7 +326,6 @@ impl<'a> Run<'a> {
         match verb {
             Verb::Stop => {
                 self.strike("broker stopped", id);
-                self.leaders_change();
                 let _ = self.broker.stop_broker(id);
             }
             Verb::Restart => {
@@ -318,7 +333,6 @@ impl<'a> Run<'a> {
             }
             Verb::Isolate => {
                 self.strike("broker isolated", id);
-                self.leaders_change();
                 let _ = self.broker.isolate(id);
             }
             Verb::Heal => {
@@ -326,13 +340,11 @@ impl<'a> Run<'a> {
             }
             Verb::MoveLeader => {
                 let before = self.broker.partition_status(&topic, second).ok().and_then(|status| status.leader);
-                self.leaders_change();
                 if self.broker.move_leader(&topic, second, third).is_ok() {
                     self.strike("leader moved", before.unwrap_or(0));
                 }
             }
             Verb::BumpEpoch => {
-                self.leaders_change();
                 let leader = self.broker.partition_status(&topic, second).ok().and_then(|status| status.leader);
                 if self.broker.bump_leader_epoch(&topic, second).is_ok() {
                     self.strike("leader epoch bumped", leader.unwrap_or(0));
@@ -342,8 +354,7 @@ impl<'a> Run<'a> {
                 let _ = self.broker.move_controller(id);
             }
             Verb::HoldReplication => {
-                self.held = first == 1;
-                self.broker.hold_replication(self.held);
+                self.broker.hold_replication(first == 1);
             }
             Verb::ShrinkIsr => {
                 let _ = self.broker.shrink_isr(&topic, second);
@@ -403,6 +414,7 @@ impl<'a> Run<'a> {
     /// Ends all faults.
     async fn heal(&mut self) {
         note!(self.world.trace, "all faults end");
+        let before = self.ends();
         self.network.heal();
         for (id, name) in std::mem::take(&mut self.rules) {
             self.network.count_rule(&name, self.broker.fault_hits(id));
@@ -412,8 +424,8 @@ impl<'a> Run<'a> {
             let _ = self.broker.restart_broker(id);
             let _ = self.broker.heal(id);
         }
-        self.held = false;
         self.broker.hold_replication(false);
+        self.note_truncations(&before);
         while self.calls.join_next().await.is_some() {}
         for (topic, partition) in self.places() {
             let _ = self.broker.replicate(&topic_name(topic), partition);

@@ -228,6 +228,8 @@ pub struct Schedule {
     pub half_open: i64,
     /// How many connections of a thousand are refused.
     pub refusals: i64,
+    /// 1 if a replica that is not in sync may lead, so that what was read may be truncated.
+    pub unclean: i64,
     /// The clients.
     pub clients: Vec<ClientPlan>,
     /// What happens, in order.

@@ -16,7 +16,8 @@ fn kept_schedules_keep_the_promises() {
     assert!(!kept.is_empty());
     for file in kept {
         let name = file.display();
-        let schedule: Schedule = std::fs::read_to_string(&file).unwrap().parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let schedule: Schedule =
+            std::fs::read_to_string(&file).unwrap().parse().unwrap_or_else(|error| panic!("{name}: {error}"));
         let outcome = run(&schedule);
         assert!(outcome.violations.is_empty(), "make simulate SCHEDULE={name}: {:#?}", outcome.violations);
     }

@@ -59,7 +59,9 @@ fn seeds_keep_the_promises() {
     println!("{total}");
     assert_eq!(total.failed, Vec::<u64>::new(), "these seeds fail");
     // A fault that never struck proves nothing.
-    for fault in ["broker stopped", "broker isolated", "leader moved", "all connections cut", "silence one way", "offload deferred"] {
+    for fault in
+        ["broker stopped", "broker isolated", "leader moved", "all connections cut", "silence one way", "offload deferred"]
+    {
         assert!(total.strikes.struck(fault) > 0, "{fault} never struck");
     }
     for cut in ["before", "within", "after"] {

@@ -30,6 +30,7 @@ pub fn generate(seed: u64) -> Schedule {
         schedule.half_open = *shape.pick(&[0, 0, 3, 10]);
         schedule.refusals = *shape.pick(&[0, 50, 300]);
     }
+    schedule.unclean = i64::from(schedule.replicas > 1 && shape.chance(200));
     for _ in 0..shape.between(1, 3) {
         schedule.clients.push(client(&mut shape));
     }
@@ -149,9 +150,29 @@ fn application(schedule: &mut Schedule, rng: &mut Rng) {
     }
 }
 
+/// Followers lag, leave the ISR, so that what they lack is read, and lead all the same.
+fn unclean(schedule: &mut Schedule, rng: &mut Rng) {
+    for _ in 0..rng.between(1, 5) {
+        let at = rng.between(0, BUSY_MS);
+        let (topic, partition) = schedule.any_place(rng);
+        schedule.act(at, Verb::HoldReplication, &[1]);
+        let shrunk = at + rng.between(200, 2000);
+        schedule.act(shrunk, Verb::ShrinkIsr, &[topic, partition]);
+        let moved = shrunk + rng.between(50, 1000);
+        for broker in 1..=schedule.brokers {
+            schedule.act(moved, Verb::MoveLeader, &[topic, partition, broker]);
+        }
+        if rng.chance(300) {
+            schedule.act(moved + rng.between(0, 2000), Verb::HoldReplication, &[0]);
+        }
+    }
+}
+
 fn misfortunes(schedule: &mut Schedule, rng: &mut Rng) {
     let brokers = schedule.brokers;
-    if rng.chance(250) {
+    if schedule.unclean == 1 {
+        unclean(schedule, rng);
+    } else if rng.chance(250) {
         schedule.act(rng.between(0, BUSY_MS), Verb::HoldReplication, &[1]);
         schedule.act(rng.between(0, BUSY_MS), Verb::HoldReplication, &[0]);
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::{Action, ClientPlan, Schedule, Verb};
 
 impl Schedule {
-    fn settings(&mut self) -> [(&'static str, &mut i64); 8] {
+    fn settings(&mut self) -> [(&'static str, &mut i64); 9] {
         [
             ("brokers", &mut self.brokers),
             ("replicas", &mut self.replicas),
@@ -16,6 +16,7 @@ impl Schedule {
             ("stalls", &mut self.stalls),
             ("half-open", &mut self.half_open),
             ("refusals", &mut self.refusals),
+            ("unclean", &mut self.unclean),
         ]
     }
 }
