@@ -150,7 +150,7 @@ impl BrokerBuilder {
         Ok(self)
     }
 
-    /// The clock that timestamps and retention go by.
+    /// The clock that timestamps, retention, and the sessions and timeouts of groups go by.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);

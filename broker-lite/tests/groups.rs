@@ -14,5 +14,7 @@ mod coordinators;
 mod membership;
 #[path = "groups/offsets.rs"]
 mod offsets;
+#[path = "groups/replay.rs"]
+mod replay;
 #[path = "groups/setup.rs"]
 mod setup;

@@ -31,7 +31,9 @@ pub(crate) fn connect(broker: &Broker, node: i32) -> AsyncPeer {
 /// The broker that coordinates a group.
 pub(crate) async fn coordinator(broker: &Broker, ask: i32, group: &str) -> Result<i32, ErrorCode> {
     let request = FindCoordinatorRequest { coordinator_keys: vec![group.into()], ..Default::default() };
-    let found = connect(broker, ask).ask(4, &request).await.coordinators.remove(0);
+    let mut peer = connect(broker, ask);
+    let Some(mut found) = peer.try_ask(4, &request).await else { return Err(ErrorCode::NetworkException) };
+    let found = found.coordinators.remove(0);
     match found.error_code {
         0 => Ok(found.node_id),
         code => Err(ErrorCode::from_code(code)),
@@ -119,22 +121,33 @@ impl MemberPeer {
         self.joined().await
     }
 
-    pub(crate) async fn send_sync(&mut self, assignments: &[(&Text, &'static [u8])]) {
-        let assignment = |(member_id, assignment): &(&Text, &'static [u8])| SyncGroupRequestAssignment {
-            member_id: (*member_id).clone(),
-            assignment: Bytes::from_static(assignment),
+    /// As a leader that gives each member a part of its own.
+    pub(crate) fn sync_request(&self, members: &[Text]) -> SyncGroupRequest {
+        let part = |(at, member_id): (usize, &Text)| SyncGroupRequestAssignment {
+            member_id: member_id.clone(),
+            assignment: Bytes::from(format!("part {at}")),
             ..Default::default()
         };
-        let request = SyncGroupRequest {
+        SyncGroupRequest {
             group_id: GROUP.into(),
             generation_id: self.generation,
             member_id: self.id.clone(),
             group_instance_id: self.instance_id.clone(),
             protocol_type: Some("consumer".into()),
             protocol_name: Some(self.protocols[0].0.into()),
-            assignments: assignments.iter().map(assignment).collect(),
+            assignments: members.iter().enumerate().map(part).collect(),
+            ..Default::default()
+        }
+    }
+
+    pub(crate) async fn send_sync(&mut self, assignments: &[(&Text, &'static [u8])]) {
+        let assignment = |(member_id, assignment): &(&Text, &'static [u8])| SyncGroupRequestAssignment {
+            member_id: (*member_id).clone(),
+            assignment: Bytes::from_static(assignment),
             ..Default::default()
         };
+        let assignments = assignments.iter().map(assignment).collect();
+        let request = SyncGroupRequest { assignments, ..self.sync_request(&[]) };
         self.peer.send(SYNC, &request).await;
         settle().await;
     }
@@ -148,33 +161,45 @@ impl MemberPeer {
         self.synced().await
     }
 
-    pub(crate) async fn heartbeat(&mut self) -> i16 {
-        let request = HeartbeatRequest {
+    pub(crate) fn heartbeat_request(&self) -> HeartbeatRequest {
+        HeartbeatRequest {
             group_id: GROUP.into(),
             generation_id: self.generation,
             member_id: self.id.clone(),
             group_instance_id: self.instance_id.clone(),
             ..Default::default()
-        };
+        }
+    }
+
+    pub(crate) async fn heartbeat(&mut self) -> i16 {
+        let request = self.heartbeat_request();
         self.peer.ask(4, &request).await.error_code
     }
 
+    pub(crate) fn leave_request(&self) -> LeaveGroupRequest {
+        let (member_id, group_instance_id) = (self.id.clone(), self.instance_id.clone());
+        let member = MemberIdentity { member_id, group_instance_id, ..Default::default() };
+        LeaveGroupRequest { group_id: GROUP.into(), members: vec![member], ..Default::default() }
+    }
+
     pub(crate) async fn leave(&mut self) -> i16 {
-        let member =
-            MemberIdentity { member_id: self.id.clone(), group_instance_id: self.instance_id.clone(), ..Default::default() };
-        let request = LeaveGroupRequest { group_id: GROUP.into(), members: vec![member], ..Default::default() };
+        let request = self.leave_request();
         let response = self.peer.ask(5, &request).await;
         if response.error_code != 0 { response.error_code } else { response.members[0].error_code }
     }
 
-    /// Commits for partition 0 of topic "t".
-    pub(crate) async fn commit(&mut self, offset: i64) -> i16 {
-        let request = OffsetCommitRequest {
+    /// A commit for partition 0 of topic "t".
+    pub(crate) fn commit_request(&self, offset: i64) -> OffsetCommitRequest {
+        OffsetCommitRequest {
             generation_id_or_member_epoch: self.generation,
             member_id: self.id.clone(),
             group_instance_id: self.instance_id.clone(),
             ..commit_request("t", 0, offset, "")
-        };
+        }
+    }
+
+    pub(crate) async fn commit(&mut self, offset: i64) -> i16 {
+        let request = self.commit_request(offset);
         self.peer.ask(9, &request).await.topics[0].partitions[0].error_code
     }
 }
