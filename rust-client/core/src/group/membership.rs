@@ -153,7 +153,8 @@ pub enum QuestionKind {
 /// The consumer's two connections to the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
-    /// For JoinGroup and SyncGroup, which a coordinator parks.
+    /// For JoinGroup and SyncGroup, which a coordinator parks. One that was given up may be parked still: a request that is sent
+    /// while an earlier one is unanswered needs a new connection, since it would wait behind that.
     Join,
     /// For everything else.
     Heartbeat,

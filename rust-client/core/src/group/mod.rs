@@ -3,6 +3,7 @@
 pub mod assignor;
 pub mod classic;
 mod consumer_protocol;
+pub mod coordinator;
 mod membership;
 pub mod offset_commit;
 

@@ -256,6 +256,10 @@ struct World {
     packets: BTreeMap<(Instant, u64), Packet>,
     sent: u64,
     topics: GroupTopics,
+    /// How many partitions members were asked to give up, and lost.
+    revoked: usize,
+    lost: usize,
+    poll_interval_exceeded: usize,
 }
 
 impl World {
@@ -273,6 +277,9 @@ impl World {
             packets: BTreeMap::new(),
             sent: 0,
             topics: GroupTopics { racks: racks.into() },
+            revoked: 0,
+            lost: 0,
+            poll_interval_exceeded: 0,
         };
         for _ in 0..3 {
             world.add_client();
@@ -375,9 +382,15 @@ impl World {
             MembershipCommand::Ask(question) => {
                 assert!(self.clients[index].question.is_none(), "seed {}: two questions at once", self.seed);
                 self.clients[index].question = Some((soon, question.id));
+                match question.kind {
+                    QuestionKind::Assigned => {}
+                    QuestionKind::Revoked => self.revoked += question.partitions.len(),
+                    QuestionKind::Lost => self.lost += question.partitions.len(),
+                }
             }
             MembershipCommand::Report(error) => {
                 assert_eq!(error.kind(), ErrorKind::MaxPollExceeded, "seed {}: {error}", self.seed);
+                self.poll_interval_exceeded += 1;
             }
             MembershipCommand::Closed => self.clients[index].closed = true,
             MembershipCommand::Follow { .. } => {}
@@ -435,6 +448,7 @@ impl World {
 
 #[test]
 fn no_partition_has_two_readers_and_every_rebalance_ends() {
+    let mut struck = (0, 0, 0);
     for seed in 0..60 {
         let mut world = World::new(seed);
         for _ in 0..12 {
@@ -458,5 +472,27 @@ fn no_partition_has_two_readers_and_every_rebalance_ends() {
             read += status.owned.len();
         }
         assert_eq!(read, 11, "seed {seed}");
+        struck = (struck.0 + world.revoked, struck.1 + world.lost, struck.2 + world.poll_interval_exceeded);
+    }
+    // The schedules did do something to the groups.
+    assert!(struck.0 > 1000 && struck.1 > 100 && struck.2 > 20, "{struck:?}");
+}
+
+#[test]
+fn who_joins_a_cooperative_group_takes_from_the_others_what_it_gets_and_no_more() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        world.assignors = vec!["cooperative-sticky"];
+        world.clients.clear();
+        (0..3).for_each(|_| world.add_client());
+        (0..500).for_each(|_| world.tick());
+        let before: Vec<BTreeSet<TopicPartition>> = world.clients.iter().map(|client| client.member.owned.clone()).collect();
+        assert_eq!(before.iter().map(BTreeSet::len).sum::<usize>(), 11, "seed {seed}");
+        (world.revoked, world.lost) = (0, 0);
+        world.add_client();
+        (0..500).for_each(|_| world.tick());
+        let kept: usize =
+            before.iter().zip(&world.clients).map(|(before, client)| before.intersection(&client.member.owned).count()).sum();
+        assert_eq!((kept, world.clients[3].member.owned.len(), world.revoked, world.lost), (9, 2, 2, 0), "seed {seed}");
     }
 }

@@ -5,6 +5,8 @@
 
 mod answers;
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod group_tests;
 mod requests;
 mod states;

@@ -184,7 +184,8 @@ impl ClassicMembership {
             let silent = now.since(self.polled_at).as_millis();
             let what = format!(
                 "the application has not polled for {silent} ms, more than max.poll.interval.ms ({}) allows: its partitions go \
-                 to other members, and it joins the group again when it polls. Take fewer records at a time, or raise the property",
+                 to other members, and it joins the group again when it polls. Take fewer records at a time, or \
+                 raise the property",
                 self.settings.max_poll_interval.as_millis()
             );
             self.report(now, Error::new(ErrorKind::MaxPollExceeded, what));
