@@ -108,6 +108,7 @@ mod journal;
 mod log;
 mod memory;
 mod node;
+mod offsets_topic;
 mod partition;
 mod placement;
 mod purgatory;

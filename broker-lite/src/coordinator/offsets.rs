@@ -43,7 +43,11 @@ impl Offsets {
     }
 
     pub(crate) fn delete(&mut self, topic: &str, partition: i32) {
-        self.retain(|name, index, _| !(name == topic && index == partition));
+        let Some(partitions) = self.0.get_mut(topic) else { return };
+        partitions.remove(&partition);
+        if partitions.is_empty() {
+            self.0.remove(topic);
+        }
     }
 
     /// The topic is gone.
@@ -51,9 +55,9 @@ impl Offsets {
         self.0.remove(topic);
     }
 
-    fn retain(&mut self, keep: impl Fn(&str, i32, &Committed) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&str, &Committed) -> bool) {
         self.0.retain(|topic, partitions| {
-            partitions.retain(|partition, committed| keep(topic, *partition, committed));
+            partitions.retain(|_, committed| keep(topic, committed));
             !partitions.is_empty()
         });
     }
@@ -69,7 +73,7 @@ impl Offsets {
             _ if stable => None,
             _ => return,
         };
-        self.retain(|topic, _, committed| {
+        self.retain(|topic, committed| {
             let over = committed.expires.unwrap_or_else(|| since.unwrap_or(committed.at).saturating_add(retention_ms));
             now < over || stable && group.is_subscribed_to(topic)
         });

@@ -3,7 +3,8 @@
 use ottla_protocol::messages::{JoinGroupRequest, JoinGroupResponse};
 use ottla_protocol::{ErrorCode, Text};
 
-use super::member::{copy_protocols, refused_join};
+use super::member::refused_join;
+use super::protocols::Protocols;
 use super::{Answer, Answers, Group, GroupRules, JoinTimer, Member, NEW_MEMBER_JOIN_MS, State, Ticket};
 
 /// From this version on a member without an id gets one first, and joins with that (KIP-394).
@@ -106,7 +107,7 @@ impl Group {
         if let Err(error) = self.validate(id, request.group_instance_id.as_ref()) {
             return join.refuse(id, error, answers);
         }
-        let unchanged = self.member(id).is_some_and(|member| member.matches(&request.protocols));
+        let unchanged = self.member(id).is_some_and(|member| member.protocols.matches(&request.protocols));
         match self.state {
             // It may not have heard the answer.
             State::CompletingRebalance if unchanged => {
@@ -142,7 +143,7 @@ impl Group {
             assignment: bytes::Bytes::new(),
             session_timeout_ms: join.session_timeout_ms(),
             rebalance_timeout_ms: join.rebalance_timeout_ms(),
-            protocols: copy_protocols(&join.request.protocols),
+            protocols: Protocols::new(&join.request.protocols),
             is_new: true,
             join: Some(join.ticket),
             sync: None,
@@ -157,7 +158,7 @@ impl Group {
         // Whoever waits on another connection has given that up.
         let old_id = member.id.clone();
         member.refuse_join(&old_id, ErrorCode::RebalanceInProgress, answers);
-        member.protocols = copy_protocols(&join.request.protocols);
+        member.protocols = Protocols::new(&join.request.protocols);
         member.session_timeout_ms = join.session_timeout_ms();
         member.rebalance_timeout_ms = join.rebalance_timeout_ms();
         member.join = Some(join.ticket);

@@ -1,10 +1,10 @@
 //! A member of a group, and what it waits for.
 
 use bytes::Bytes;
-use ottla_protocol::messages::join_group::JoinGroupRequestProtocol;
 use ottla_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 use ottla_protocol::{ErrorCode, Text};
 
+use super::protocols::Protocols;
 use super::{Answer, Answers, Ticket};
 
 /// A member.
@@ -17,8 +17,7 @@ pub(crate) struct Member {
     pub(crate) assignment: Bytes,
     pub(super) session_timeout_ms: i64,
     pub(super) rebalance_timeout_ms: i64,
-    /// Names with metadata, in the order in which the member likes them.
-    pub(super) protocols: Vec<(Text, Bytes)>,
+    pub(super) protocols: Protocols,
     /// It has not been in a generation yet.
     pub(super) is_new: bool,
     /// A parked JoinGroup.
@@ -30,18 +29,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// What it says of itself in this protocol.
     pub(crate) fn metadata(&self, protocol: &str) -> Option<&Bytes> {
-        self.protocols.iter().find(|(name, _)| name == protocol).map(|(_, metadata)| metadata)
-    }
-
-    pub(super) fn protocol_names(&self) -> impl Iterator<Item = &Text> {
-        self.protocols.iter().map(|(name, _)| name)
-    }
-
-    /// Whether these are its protocols already, with the same metadata in the same order.
-    pub(super) fn matches(&self, protocols: &[JoinGroupRequestProtocol]) -> bool {
-        self.protocols.len() == protocols.len()
-            && self.protocols.iter().zip(protocols).all(|((name, metadata), it)| *name == it.name && *metadata == it.metadata)
+        self.protocols.metadata(protocol)
     }
 
     /// Its session begins again.
@@ -89,9 +79,4 @@ pub(super) fn refused_join(member_id: &Text, error: ErrorCode) -> JoinGroupRespo
 
 pub(super) fn refused_sync(error: ErrorCode) -> SyncGroupResponse {
     SyncGroupResponse { error_code: error.code(), ..Default::default() }
-}
-
-/// Copies, so that nothing keeps a connection's buffer alive.
-pub(super) fn copy_protocols(protocols: &[JoinGroupRequestProtocol]) -> Vec<(Text, Bytes)> {
-    protocols.iter().map(|it| (it.name.detach(), Bytes::copy_from_slice(&it.metadata))).collect()
 }

@@ -21,7 +21,7 @@ impl Group {
         let protocol = self.protocol_name.clone().unwrap_or_default();
         let stored = |member: &Member| Member {
             // Of the protocols only the one in use is kept.
-            protocols: member.metadata(&protocol).map(|metadata| (protocol.clone(), metadata.clone())).into_iter().collect(),
+            protocols: member.protocols.only(&protocol),
             is_new: false,
             join: None,
             sync: None,

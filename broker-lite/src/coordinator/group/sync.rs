@@ -1,5 +1,7 @@
 //! SyncGroup: the leader hands in the assignment, everybody gets a part.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use ottla_protocol::messages::{SyncGroupRequest, SyncGroupResponse};
 use ottla_protocol::{ErrorCode, Text};
@@ -64,10 +66,10 @@ impl Group {
     /// Gives everybody its part. Who is not mentioned gets an empty one.
     fn assign(&mut self, now: i64, request: &SyncGroupRequest, answers: &mut Answers) {
         let response = self.sync_result();
+        // Of several for one member the last one counts.
+        let parts: BTreeMap<&Text, &Bytes> = request.assignments.iter().map(|it| (&it.member_id, &it.assignment)).collect();
         for member in &mut self.members {
-            // Of several for one member the last one counts.
-            let part = request.assignments.iter().rev().find(|part| part.member_id == member.id);
-            member.assignment = part.map(|part| Bytes::copy_from_slice(&part.assignment)).unwrap_or_default();
+            member.assignment = parts.get(&member.id).map(|part| Bytes::copy_from_slice(part)).unwrap_or_default();
             let assignment = member.assignment.clone();
             member.finish_sync(now, SyncGroupResponse { assignment, ..response.clone() }, answers);
         }

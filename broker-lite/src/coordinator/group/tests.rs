@@ -1,5 +1,6 @@
 //! The rules of groups, one by one.
 
+use bytes::Bytes;
 use ottla_protocol::messages::JoinGroupRequest;
 
 use super::test_members::{BEGIN, Members, RULES, protocols};
