@@ -11,6 +11,7 @@ pub mod allocator;
 pub mod batches;
 pub mod codecs;
 pub mod frames;
+pub mod fuzz;
 pub mod legacy;
 pub mod messages;
 pub mod mutation;

@@ -102,6 +102,31 @@ impl Messages {
         }
     }
 
+    /// The number of the decoder of an API's `Request` or `Response`, if the API has this version.
+    #[must_use]
+    pub fn decoder(&self, key: i16, kind: &str, version: i16) -> Option<usize> {
+        let api = ApiKey::ALL.iter().find(|api| api.code() == key)?.name();
+        self.codecs.iter().position(|codec| codec.1 == version && codec.0.strip_prefix(api) == Some(kind))
+    }
+
+    /// Each API's request and response in its first and its last version: key, kind, version, a valid one.
+    ///
+    /// # Panics
+    /// Never: what is asked for exists.
+    pub fn valid_ones(&self, random: &mut Random) -> Vec<(i16, &'static str, i16, Bytes)> {
+        let mut all = Vec::new();
+        for (name, versions, valid, ..) in ROWS {
+            for kind in ["Request", "Response"] {
+                let Some(api) = name.strip_suffix(kind) else { continue };
+                let Some(api) = ApiKey::ALL.iter().find(|key| key.name() == api) else { continue };
+                all.extend(
+                    [*versions.start(), *versions.end()].map(|version| (api.code(), kind, version, valid(random, version))),
+                );
+            }
+        }
+        all
+    }
+
     /// How many there are, so that a run can be made long enough to reach each.
     #[must_use]
     pub fn count(&self) -> u64 {
