@@ -305,6 +305,8 @@ impl Cluster {
         topics.by_name.insert(grown.name.clone(), grown.clone());
         self.history.record(vec![Undo::Grown { topic: grown.id, partitions: has }]);
         topics.by_id.insert(grown.id, grown);
+        drop(topics);
+        self.move_coordinators();
         Ok(())
     }
 

@@ -227,18 +227,19 @@ impl Coordinators {
                 groups.drop_group(&id, now);
                 continue;
             }
-            let partition = groups.slots.get(&id).map_or(0, |slot| slot.partition);
+            // With more partitions it may belong to another one.
+            let partition = partition_of(&id, groups.leaders.len()).unwrap_or(0);
             let leader = groups.leaders.get(partition).copied();
-            if before.get(partition).copied() == leader {
+            let Some(slot) = groups.slots.get_mut(&id) else { continue };
+            let last = std::mem::replace(&mut slot.partition, partition);
+            if before.get(last).copied() == leader {
                 continue;
             }
             let mut answers = Answers::new();
-            if let Some(slot) = groups.slots.get_mut(&id) {
-                slot.group.unload(now, &mut answers);
-                if leader.is_some_and(|(node, _)| node != NO_LEADER) {
-                    slot.group = slot.group.reload(now);
-                    slot.group.fit(now, &self.rules, &mut answers);
-                }
+            slot.group.unload(now, &mut answers);
+            if leader.is_some_and(|(node, _)| node != NO_LEADER) {
+                slot.group = slot.group.reload(now);
+                slot.group.fit(now, &self.rules, &mut answers);
             }
             self.settle(&mut groups, &id, now, answers);
         }

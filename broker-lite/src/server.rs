@@ -144,7 +144,8 @@ async fn converse<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         match frame::next_frame(&mut received, max_frame).map_err(|error| End::Refused(error.to_string()))? {
             Some(request) => {
                 let Some(answer) = answer(cluster, connection, request, reader, &mut received, &mut at_end).await? else {
-                    continue;
+                    // What lies behind a request that was given up must not be done without it.
+                    return Ok(());
                 };
                 match answer.answer {
                     Answer::Send(response) => write_all(writer, response).await?,

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use ottla_broker::{Broker, ErrorCode, GroupState};
+use ottla_protocol::messages::create_partitions::CreatePartitionsTopic;
 use ottla_protocol::messages::metadata::MetadataRequestTopic;
-use ottla_protocol::messages::{MetadataRequest, SyncGroupRequest};
+use ottla_protocol::messages::{
+    CreatePartitionsRequest, ListGroupsRequest, MetadataRequest, OffsetCommitRequest, SyncGroupRequest,
+};
 use tokio::time::Instant;
 
-use crate::setup::{GROUP, MemberPeer, builder, committed, connect, coordinator, pass, settle, two_members};
+use crate::setup::{GROUP, MemberPeer, builder, commit_request, committed, connect, coordinator, pass, settle, two_members};
 
 fn three() -> Broker {
     builder().brokers(3).start().unwrap()
@@ -169,4 +172,27 @@ async fn without_their_topic_groups_are_gone() {
     assert_eq!((broker.groups().len(), broker.group_status(GROUP)), (0, None));
     let node = coordinator(&broker, 1, GROUP).await.unwrap();
     assert_eq!(committed(&broker, node).await, Ok(-1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_more_partitions_groups_go_to_other_coordinators_and_lose_nothing() {
+    let broker = builder().brokers(3).config("offsets.topic.num.partitions", "1").unwrap().start().unwrap();
+    let names: Vec<String> = (0..20).map(|i| format!("group {i}")).collect();
+    for name in &names {
+        let node = coordinator(&broker, 1, name).await.unwrap();
+        let request = OffsetCommitRequest { group_id: name.as_str().into(), ..commit_request("t", 0, 5, "") };
+        assert_eq!(connect(&broker, node).ask(9, &request).await.topics[0].partitions[0].error_code, 0);
+    }
+    let topic = CreatePartitionsTopic { name: "__consumer_offsets".into(), count: 9, assignments: None, ..Default::default() };
+    let grow = CreatePartitionsRequest { topics: vec![topic], ..Default::default() };
+    assert_eq!(connect(&broker, 1).ask(3, &grow).await.results[0].error_code, 0);
+    let mut found = BTreeSet::new();
+    for name in &names {
+        let node = coordinator(&broker, 1, name).await.unwrap();
+        found.insert(node);
+        let listed = connect(&broker, node).ask(5, &ListGroupsRequest::default()).await;
+        assert!(listed.groups.iter().any(|it| it.group_id == name.as_str()));
+        assert_eq!(broker.committed_offset(name, "t", 0), Some((5, String::new())));
+    }
+    assert_eq!(found.len(), 3);
 }
