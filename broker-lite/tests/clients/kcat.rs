@@ -202,3 +202,31 @@ fn members_of_a_group_share_a_topic() {
 fn cooperative_members_share_a_topic() {
     two_members_share_a_topic("cooperative-sticky");
 }
+
+#[test]
+fn a_member_goes_on_when_its_coordinator_stops() {
+    let builder = Broker::builder().brokers(3).config("default.replication.factor", "3").unwrap();
+    let broker = builder.topic("t", 2).journal(1000).start().unwrap();
+    let mut member = GroupMember::start(&broker, "range");
+    let stable = |it: &GroupStatus| it.state == GroupState::Stable && it.members.len() == 1;
+    wait_for_group(&broker, stable);
+    let (seen, lines) = std::sync::mpsc::channel();
+    let reader = member.lines(&seen, 0);
+    for round in 0..3 {
+        let value = format!("round {round}");
+        for partition in ["0", "1"] {
+            kcat(&broker, &["-P", "-t", "t", "-p", partition, "-X", "acks=all"], &format!("{value}\n"));
+        }
+        let mut read = [0; 2].map(|_| lines.recv_timeout(Duration::from_secs(60)).unwrap().1);
+        read.sort();
+        assert_eq!(read, [format!("0 {round} {value}"), format!("1 {round} {value}")], "nothing twice, nothing missed");
+        let old = broker.group_status("g").unwrap().coordinator.unwrap();
+        broker.stop_broker(old).unwrap();
+        wait_for_group(&broker, |it| stable(it) && it.coordinator != Some(old));
+        broker.restart_broker(old).unwrap();
+    }
+    member.interrupt();
+    reader.join().unwrap();
+    let committed = [0, 1].map(|partition| broker.committed_offset("g", "t", partition).unwrap().0);
+    assert_eq!((committed, broker.group_status("g").unwrap().state), ([3, 3], GroupState::Empty));
+}
