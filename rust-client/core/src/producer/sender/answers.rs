@@ -253,7 +253,13 @@ impl Sender {
                     return Verdict::Retry;
                 }
                 let tells = |next: &ProducerBatch| next.in_doubt && next.header.base_sequence == end(batch);
-                if batch.in_doubt && lane.retry.front().is_some_and(tells) { Verdict::Hold } else { Verdict::Renumber }
+                match batch.in_doubt && lane.retry.front().is_some_and(tells) {
+                    // A broker that knows nothing of a producer takes any sequence for the first: that it has the next one tells
+                    // nothing then of this one, and sent again it would come behind it.
+                    true if !lane.sequences.has_acked() => Verdict::Failed,
+                    true => Verdict::Hold,
+                    false => Verdict::Renumber,
+                }
             }
             (Some(ErrorCode::UnknownProducerId), Some(_)) => Verdict::Renumber,
             _ if error.is_retriable() => Verdict::Retry,

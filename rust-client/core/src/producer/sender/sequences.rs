@@ -27,6 +27,11 @@ impl Sequences {
         (self.producer_id, self.epoch) == (producer_id, epoch)
     }
 
+    /// The broker has acknowledged something under this epoch.
+    pub(super) fn has_acked(&self) -> bool {
+        self.last_acked.is_some()
+    }
+
     pub(super) fn is_broken(&self) -> bool {
         self.broken
     }
