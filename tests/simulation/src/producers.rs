@@ -1,6 +1,5 @@
 //! Applications that produce.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,9 +55,10 @@ impl Application {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::Produce { topic, partition, count, size, patience } => {
-                    let deliveries = self.produce(topic, partition, count, size, patience).await;
-                    let world = self.world.clone();
-                    waiting.spawn(async move { wait(world, deliveries).await });
+                    // Awaited while the rest is still being sent.
+                    let (deliveries, delivered) = mpsc::unbounded_channel();
+                    waiting.spawn(wait(self.world.clone(), delivered));
+                    self.produce(topic, partition, count, size, patience, deliveries).await;
                 }
                 Command::Flush => self.flush().await,
                 Command::Purge(flying) => self.producer.purge(true, flying),
@@ -85,9 +85,9 @@ impl Application {
         count: i64,
         size: usize,
         patience: i64,
-    ) -> VecDeque<(usize, Delivery)> {
+        deliveries: mpsc::UnboundedSender<(usize, Delivery)>,
+    ) {
         let name = topic_name(topic);
-        let mut deliveries = VecDeque::new();
         for _ in 0..count {
             let world = &self.world;
             let id = world.history().offer(self.number, topic, partition, size, world.trace.now_ms());
@@ -104,14 +104,14 @@ impl Application {
                     history.sent[id].sent_at = world.trace.now_ms();
                     history.sent[id].unwatched = patience == 1;
                     if patience != 1 {
-                        deliveries.push_back((id, delivery));
+                        // The other end lives as long as this one.
+                        let _ = deliveries.send((id, delivery));
                     }
                 }
                 Some(Err(error)) => history.sent[id].fate = Fate::NotTaken(error.to_string()),
                 None => history.sent[id].fate = Fate::NotTaken("the sender gave up".into()),
             }
         }
-        deliveries
     }
 
     async fn flush(&self) {
@@ -134,8 +134,8 @@ impl Application {
     }
 }
 
-async fn wait(world: Arc<World>, mut deliveries: VecDeque<(usize, Delivery)>) {
-    while let Some((id, delivery)) = deliveries.pop_front() {
+async fn wait(world: Arc<World>, mut deliveries: mpsc::UnboundedReceiver<(usize, Delivery)>) {
+    while let Some((id, delivery)) = deliveries.recv().await {
         let result = delivery.await;
         note!(world.trace, "delivery {id}: {:?}", fate_of(&result));
         world.history().delivered(id, &result, world.trace.now_ms());
