@@ -268,3 +268,25 @@ fn a_large_group_that_doubles_moves_half() {
     assert_eq!(kept, 500);
     assert!(after.values().all(|member| member.partitions.len() == 10));
 }
+
+#[test]
+fn a_large_group_with_subscriptions_of_all_kinds_is_divided_evenly_from_the_worst_start() {
+    let mut rng = Rng::from_seed(1);
+    let names: Vec<String> = (0..50).map(|topic| format!("t{topic:02}")).collect();
+    let mut group = Group { topics: GroupTopics::default(), members: Vec::new() };
+    for name in &names {
+        group.topics.racks.insert(name.as_str().into(), vec![BTreeSet::new(); 20]);
+    }
+    for index in 0..100 {
+        let mut member = member(&format!("m{index:03}"), &[]);
+        member.topics = names.iter().filter(|_| index < 3 || rng.below(2) == 0).map(|name| Text::from(name.as_str())).collect();
+        group.members.push(member);
+    }
+    // Three members had everything.
+    let before = StickyAssignor.assign(&group.topics, &group.members[..3]);
+    remember(&mut group, &before, 1, false);
+    let after = StickyAssignor.assign(&group.topics, &group.members);
+    check_complete(&group, &after, "100 members");
+    check_balanced(&group, &after, "100 members");
+    assert!(after.values().all(|member| member.partitions.len() == 10));
+}

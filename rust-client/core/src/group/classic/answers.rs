@@ -239,7 +239,10 @@ impl ClassicMembership {
                 }
             }
         }
-        self.divided = Some(topics);
+        // What changed while the assignor ran is to be divided anew, once this is settled.
+        if let Some(latest) = self.divided.replace(topics) {
+            self.on_topics(latest);
+        }
         self.signal(now, Signal::SendSync);
         self.sync(now, assignments);
     }

@@ -104,7 +104,8 @@ pub struct ClassicMembership {
     await_poll: bool,
     /// Why it has to join again.
     rejoin: Option<&'static str>,
-    /// Of a leader: the members, the topics of all of them, what it divided, and whether racks were looked at.
+    /// Of a leader: the members, the topics of all of them, what it divided (while the assignor runs: what it was told last), and
+    /// whether racks were looked at.
     members: Vec<Text>,
     followed: BTreeSet<Text>,
     divided: Option<GroupTopics>,

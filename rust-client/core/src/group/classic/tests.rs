@@ -239,6 +239,26 @@ fn the_leader_divides_and_sends_everybody_theirs() {
 }
 
 #[test]
+fn what_changes_while_the_assignor_runs_is_divided_anew() {
+    let mut one = One::started(&["range"]);
+    let (token, request) = one.joins();
+    let GroupResponse::JoinGroup(mut response) = joined(1, "m") else { unreachable!() };
+    let metadata = request.protocols[0].metadata.clone();
+    response.members = vec![JoinGroupResponseMember { member_id: "m".into(), metadata, ..JoinGroupResponseMember::default() }];
+    one.reply(token, GroupResponse::JoinGroup(response));
+    let Some(MembershipCommand::Assign { token, members, .. }) = one.commands.pop() else { panic!() };
+    let of = |count| GroupTopics { racks: [("t".into(), vec![BTreeSet::new(); count])].into() };
+    one.event(MembershipEvent::TopicsChanged(of(2)));
+    let result = Ok(builtin("range").unwrap().assign(&of(1), &members));
+    one.event(MembershipEvent::Assigned { token, topics: of(1), result });
+    let (token, _) = one.sent();
+    one.reply(token, synced(&[0]));
+    one.answers(QuestionKind::Assigned, &[0]);
+    one.answers(QuestionKind::Revoked, &[0]);
+    assert_eq!(one.joins().1.reason, Some("the topics' partitions changed".into()));
+}
+
+#[test]
 fn eager_members_give_everything_up_before_they_join_again() {
     let mut one = One::stable(&["range"], &[0, 1]);
     one.heartbeat(ErrorCode::RebalanceInProgress);
