@@ -292,6 +292,11 @@ mod tests {
         let mut one = One::new();
         assert!(one.answer(ErrorCode::None, -1).is_empty());
         let (token, mut request) = one.asks();
+        for version in 0..=6 {
+            let mut request = request.clone();
+            fit_find_coordinator(&mut request, version);
+            ottla_protocol::Encode::encode(&request, &mut ottla_protocol::WireBuf::new(), version).unwrap();
+        }
         fit_find_coordinator(&mut request, 3);
         assert_eq!((request.key.as_str(), request.coordinator_keys.len()), ("g", 0));
         one.finder.on_response(one.now, token, Err(Error::new(ErrorKind::Transport, "cut")));

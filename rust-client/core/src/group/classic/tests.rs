@@ -1,5 +1,7 @@
 //! One member, the test being its coordinator and its application.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use ottla_protocol::ErrorCode;
 use ottla_protocol::messages::join_group::JoinGroupResponseMember;
@@ -577,4 +579,53 @@ fn settings_that_can_t_work_are_refused() {
     assert_eq!(group(ClassicSettings { group_id: "".into(), ..settings(&["range"]) }), Err(ErrorKind::Config));
     assert_eq!(group(settings(&[])), Err(ErrorKind::Config));
     assert_eq!(group(settings(&["range", "range"])), Err(ErrorKind::Config));
+}
+
+/// That the request has a form in each of these versions.
+fn encodes(request: &impl ottla_protocol::Encode, versions: std::ops::RangeInclusive<i16>) {
+    for version in versions {
+        request.encode(&mut ottla_protocol::WireBuf::new(), version).unwrap_or_else(|error| panic!("version {version}: {error}"));
+    }
+}
+
+#[test]
+fn a_dynamic_member_s_requests_have_a_form_in_every_version() {
+    let mut one = One::started(&["range", "sticky"]);
+    let (token, request) = one.joins();
+    encodes(&request, 0..=9);
+    one.reply(token, joined(1, "other"));
+    let (token, GroupRequest::SyncGroup(request)) = one.sent() else { panic!() };
+    encodes(&request, 0..=5);
+    one.reply(token, synced(&[0]));
+    one.answers(QuestionKind::Assigned, &[0]);
+    one.pass(Duration::from_secs(3));
+    let (_, GroupRequest::Heartbeat(request)) = one.sent() else { panic!() };
+    encodes(&request, 0..=4);
+    one.event(MembershipEvent::Close { leave: LeavePolicy::Default, by: one.now + Duration::from_secs(5) });
+    one.answers(QuestionKind::Revoked, &[0]);
+    let (_, GroupRequest::LeaveGroup(request)) = one.sent() else { panic!() };
+    for version in 0..=5 {
+        let mut request = request.clone();
+        crate::group::fit_leave_group(&mut request, version);
+        encodes(&request, version..=version);
+    }
+}
+
+#[test]
+fn a_pattern_means_the_topics_that_are_there_and_not_kafka_s_own() {
+    use crate::metadata::{Cluster, TopicInfo};
+    let topic = |name: &str, is_internal, error| {
+        let info = TopicInfo { name: name.into(), id: ottla_protocol::Uuid::ZERO, error, is_internal, partitions: Vec::new() };
+        (Text::from(name), Arc::new(info))
+    };
+    let topics = BTreeMap::from([
+        topic("orders", false, ErrorCode::None),
+        topic("offers", false, ErrorCode::UnknownTopicOrPartition),
+        topic("__consumer_offsets", true, ErrorCode::None),
+        topic("bills", false, ErrorCode::None),
+    ]);
+    let cluster = Cluster { topics, ..Cluster::default() };
+    let matching = |internal| crate::group::matching_topics(&cluster, internal, |name| name.contains("o"));
+    assert_eq!(matching(false), BTreeSet::from(["orders".into()]));
+    assert_eq!(matching(true), BTreeSet::from(["orders".into(), "__consumer_offsets".into()]));
 }

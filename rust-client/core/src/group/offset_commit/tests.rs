@@ -105,6 +105,10 @@ fn offset_of(request: &OffsetCommitRequest) -> i64 {
     request.topics[0].partitions[0].committed_offset
 }
 
+fn encodes(request: &impl ottla_protocol::Encode, version: i16) {
+    request.encode(&mut ottla_protocol::WireBuf::new(), version).unwrap_or_else(|error| panic!("version {version}: {error}"));
+}
+
 #[test]
 fn commits_go_out_one_after_the_other() {
     let mut one = One::new(true);
@@ -112,6 +116,7 @@ fn commits_go_out_one_after_the_other() {
     one.commit(6, CommitMode::Async);
     let (token, request) = one.commit_sent();
     assert_eq!((offset_of(&request), request.generation_id_or_member_epoch, request.member_id.as_str()), (5, 3, "m"));
+    (2..=MAX_VERSION).for_each(|version| encodes(&request, version));
     assert!(one.outcome().is_none());
     one.answer(token, &[(0, ErrorCode::None)]);
     assert_eq!(one.outcome().map(|outcome| (outcome.id, outcome.result.is_ok())), Some((first, true)));
@@ -380,6 +385,11 @@ fn older_versions_have_their_group_in_other_fields() {
     let mut one = One::new(true);
     one.fetch();
     let (token, mut request) = one.fetch_sent();
+    for version in 1..=MAX_VERSION {
+        let mut request = request.clone();
+        fit_offset_fetch(&mut request, version);
+        encodes(&request, version);
+    }
     fit_offset_fetch(&mut request, 5);
     assert_eq!((request.group_id.as_str(), request.require_stable, request.groups.len()), ("g", false, 0));
     assert_eq!(request.topics.unwrap().len(), 2);
