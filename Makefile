@@ -28,6 +28,7 @@ test: ## set-up, lint and all tests
 test-only: ## all tests, without set-up and lint
 	cargo test --workspace --locked
 	cargo test -p ottla-core --features shuttle --test threads --locked
+	cargo test -p ottla-simulation --features mutants --test mutants --locked
 
 lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
 	cargo fmt --all --check
