@@ -2,6 +2,8 @@
 //! `sticky` and `cooperative-sticky` are as even or more so, at equal evenness read as much or more from their own racks, and at
 //! equal racks move as few partitions or fewer. What members tell each other goes through Java's own reading and writing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
