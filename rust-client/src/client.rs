@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::admin::Admin;
 use crate::consumer::Consumer;
+use crate::group::ConsumerBuilder;
 use crate::metrics::{ClientCounters, ClientSnapshot};
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
@@ -258,12 +259,18 @@ impl Client {
         ProducerBuilder::new(self.inner.clone())
     }
 
-    /// A consumer with this client's configuration, without a group: assign partitions to it.
+    /// A consumer with this client's configuration: assign partitions to it, or, with `group.id`, subscribe to topics.
     ///
     /// # Errors
     /// If the configuration of consumers contradicts itself.
     pub fn consumer(&self) -> Result<Consumer, Error> {
         Consumer::new(self.inner.clone())
+    }
+
+    /// A consumer with more choices: its group among them.
+    #[must_use]
+    pub fn consumer_builder(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.inner.clone())
     }
 
     /// Topics and the cluster: looked at and changed.
@@ -504,15 +511,34 @@ impl ClientInner {
         R: Request + Clone + Send + Sync + 'static,
         R::Response: Send + 'static,
     {
+        self.call_first_fitted(request, |_, _| {}, timeout).await
+    }
+
+    /// [`Self::call_first`] of a request that `fit` makes fit its version.
+    pub(crate) async fn call_first_fitted<R>(
+        self: &Arc<Self>,
+        request: R,
+        fit: fn(&mut R, i16),
+        timeout: Duration,
+    ) -> Result<R::Response, Error>
+    where
+        R: Request + Clone + Send + Sync + 'static,
+        R::Response: Send + 'static,
+    {
         let mut candidates = self.candidates().into_iter();
-        let mut asked = JoinSet::new();
+        let mut asked: JoinSet<Result<R::Response, Error>> = JoinSet::new();
         let mut last = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
         loop {
             let next = candidates.next();
             let more = next.is_some();
             if let Some(broker) = next {
-                let (client, request) = (self.clone(), request.clone());
-                asked.spawn(async move { client.ask(&broker, &request, timeout).await });
+                let (client, mut request) = (self.clone(), request.clone());
+                asked.spawn(async move {
+                    let connection = client.connections.get(&broker, Purpose::Common).await?;
+                    let version = connection.ready().await?.version_of::<R>(None)?;
+                    fit(&mut request, version);
+                    Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
+                });
             }
             loop {
                 let answer = tokio::select! {

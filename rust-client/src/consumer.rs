@@ -1,18 +1,20 @@
 //! The public consumer, and the task that carries out what the fetcher decides.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ottla_core::config::{AutoOffsetReset, ConsumerConfig};
+use ottla_core::config::{AutoOffsetReset, Config, ConsumerConfig};
 use ottla_core::consumer::{
     CompletedFetch, ConsumerCommand, ConsumerSettings, ConsumerSnapshot, Decoded, EARLIEST_TIMESTAMP, FetchedBatch, Fetcher,
     IsolationLevel, LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
 };
 use ottla_core::error::{Error, ErrorKind};
+use ottla_core::group::assignor::PartitionAssignor;
 use ottla_core::time::{Clock, Instant};
 use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse};
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
@@ -21,19 +23,39 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::client::ClientInner;
+use crate::group::{Answering, Closing, Group, RebalanceListener};
 use crate::network::Purpose;
 use crate::offsets::{OffsetAndTimestamp, list_offsets};
 use crate::runtime::block_on;
 
 /// What the application and the driver share.
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     /// Wakes the driver.
     wake: Arc<Notify>,
 }
 
-struct State {
-    fetcher: Fetcher,
+/// What the application has to see to before it gets more records.
+pub(crate) enum Work {
+    /// To hear of an error.
+    Error(Error),
+    /// To answer a question of its group's, or to run an assignor: on the thread that asks for records.
+    Answer(Answering),
+}
+
+/// The piece of work that is being done.
+enum Doing {
+    Nothing,
+    /// Somebody polls it right now.
+    Polled,
+    /// It waits. Whoever comes next polls it.
+    Waiting(Answering),
+}
+
+pub(crate) struct State {
+    pub(crate) fetcher: Fetcher,
+    work: VecDeque<Work>,
+    doing: Doing,
     /// Of those who wait for a batch, by their places in line.
     wakers: BTreeMap<u64, Waker>,
     next_place: u64,
@@ -42,45 +64,114 @@ struct State {
 
 impl State {
     fn new(fetcher: Fetcher) -> Self {
-        Self { fetcher, wakers: BTreeMap::new(), next_place: 0, closed: false }
+        Self { fetcher, work: VecDeque::new(), doing: Doing::Nothing, wakers: BTreeMap::new(), next_place: 0, closed: false }
+    }
+
+    fn has_work(&self) -> bool {
+        !self.work.is_empty() || !matches!(self.doing, Doing::Nothing)
     }
 }
 
-/// One who waits for a batch. Dropped, it leaves nothing behind: whoever asks a quiet partition again and again does not pile up
-/// wakers.
-struct Waiter<'a> {
-    shared: &'a Shared,
+/// A place in the line of those who wait. Dropped, it leaves nothing behind: whoever asks a quiet partition again and again does not
+/// pile up wakers.
+pub(crate) struct Place {
+    shared: Arc<Shared>,
     place: Option<u64>,
 }
 
-impl Future for Waiter<'_> {
-    type Output = Result<Option<FetchedBatch>, Error>;
+impl Place {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, place: None }
+    }
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let shared = self.shared;
-        shared.poll_next(&mut self.place, context)
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Stands in line, once however often it is polled.
+    pub(crate) fn stand(&mut self, context: &Context<'_>) {
+        let mut state = self.shared.state();
+        let before = state.stand(&mut self.place, context);
+        drop(state);
+        drop(before);
+    }
+
+    /// Stands in line no more.
+    pub(crate) fn leave(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        let mut state = self.shared.state();
+        let waker = state.wakers.remove(&place);
+        // What this one polled is for another to poll.
+        let others = if state.has_work() { std::mem::take(&mut state.wakers) } else { BTreeMap::new() };
+        // Dropped outside the lock: with it may go a task, and with that a waiter.
+        drop(state);
+        drop(waker);
+        others.into_values().for_each(Waker::wake);
     }
 }
 
-impl Drop for Waiter<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(place) = self.place {
-            let mut state = self.shared.state();
-            let waker = state.wakers.remove(&place);
-            // Dropped outside the lock: with it may go a task, and with that a waiter.
-            drop(state);
-            drop(waker);
-        }
+        self.leave();
+    }
+}
+
+/// One who waits for a batch.
+struct Waiter(Place);
+
+impl Future for Waiter {
+    type Output = Result<Option<FetchedBatch>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Place { shared, place } = &mut self.0;
+        shared.poll_next(place, context)
+    }
+}
+
+thread_local! {
+    /// Whose listener runs on this thread: the address of what it shares with its driver.
+    static LISTENING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Someone polls the work. Dropped with it undone, a listener has panicked.
+struct Doer<'a> {
+    shared: &'a Shared,
+    before: usize,
+    left: Option<Answering>,
+}
+
+impl Drop for Doer<'_> {
+    fn drop(&mut self) {
+        LISTENING.set(self.before);
+        let mut state = self.shared.state();
+        let waits = self.left.is_some();
+        state.doing = self.left.take().map_or(Doing::Nothing, Doing::Waiting);
+        // Others wait for its end.
+        let wakers = if waits { BTreeMap::new() } else { std::mem::take(&mut state.wakers) };
+        drop(state);
+        wakers.into_values().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Returns the waker that stood there before, to be dropped outside the lock.
+    fn stand(&mut self, place: &mut Option<u64>, context: &Context<'_>) -> Option<Waker> {
+        let next = &mut self.next_place;
+        let place = *place.get_or_insert_with(|| {
+            *next += 1;
+            *next
+        });
+        self.wakers.insert(place, context.waker().clone())
     }
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes something for the application, and wakes the driver if that gives it something to do.
-    fn change<T>(&self, change: impl FnOnce(&mut Fetcher) -> T) -> T {
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Fetcher) -> T) -> T {
         let mut state = self.state();
         let result = change(&mut state.fetcher);
         self.rouse(state);
@@ -107,31 +198,132 @@ impl Shared {
         taken
     }
 
+    /// Gives the application something to see to.
+    pub(crate) fn push_work(&self, work: Work) {
+        let mut state = self.state();
+        state.work.push_back(work);
+        let wakers = std::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_values().for_each(Waker::wake);
+    }
+
+    /// Begins to read partitions; the work comes before their first record.
+    pub(crate) fn add_partitions(&self, starts: Vec<(TopicPartition, StartAt)>, work: Option<Work>) {
+        let mut state = self.state();
+        state.fetcher.add(starts);
+        if let Some(work) = work {
+            state.work.push_back(work);
+            let wakers = std::mem::take(&mut state.wakers);
+            self.rouse(state);
+            wakers.into_values().for_each(Waker::wake);
+        } else {
+            self.rouse(state);
+        }
+    }
+
+    /// What is to be answered when nobody asks for records any more.
+    pub(crate) fn take_work(&self) -> Option<Answering> {
+        let mut state = self.state();
+        match std::mem::replace(&mut state.doing, Doing::Nothing) {
+            Doing::Waiting(waiting) => return Some(waiting),
+            Doing::Polled => {
+                state.doing = Doing::Polled;
+                return None;
+            }
+            Doing::Nothing => {}
+        }
+        loop {
+            match state.work.pop_front()? {
+                Work::Answer(answering) => return Some(answering),
+                Work::Error(_) => {}
+            }
+        }
+    }
+
+    /// Whether somebody waits for records right now.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.state().wakers.is_empty()
+    }
+
+    /// Does what the application has to see to: once through; whether there was anything. Who is not done with it has to stand in
+    /// line before.
+    pub(crate) fn serve(&self, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        let me = std::ptr::from_ref(self) as usize;
+        let mut served = false;
+        loop {
+            let mut state = self.state();
+            if !state.has_work() {
+                return Poll::Ready(Ok(served));
+            }
+            if LISTENING.get() == me {
+                let what = "records can't be asked for, nor the consumer closed, from within its rebalance listener";
+                return Poll::Ready(Err(Error::new(ErrorKind::State, what)));
+            }
+            let mut answering = match std::mem::replace(&mut state.doing, Doing::Nothing) {
+                Doing::Polled => {
+                    state.doing = Doing::Polled;
+                    return Poll::Pending;
+                }
+                Doing::Waiting(answering) => answering,
+                Doing::Nothing => match state.work.pop_front() {
+                    Some(Work::Answer(answering)) => answering,
+                    Some(Work::Error(error)) => return Poll::Ready(Err(error)),
+                    None => return Poll::Ready(Ok(served)),
+                },
+            };
+            state.doing = Doing::Polled;
+            drop(state);
+            let mut doer = Doer { shared: self, before: LISTENING.replace(me), left: None };
+            if answering.as_mut().poll(context).is_pending() {
+                doer.left = Some(answering);
+                return Poll::Pending;
+            }
+            // It may answer the group as it goes.
+            drop(answering);
+            drop(doer);
+            served = true;
+        }
+    }
+
     /// `place` is the waiter's own, so that it stands in line once however often it is polled.
     fn poll_next(&self, place: &mut Option<u64>, context: &mut Context<'_>) -> Poll<Result<Option<FetchedBatch>, Error>> {
-        let mut state = self.state();
-        if state.closed {
-            return Poll::Ready(Ok(None));
-        }
-        if let Some(taken) = self.take(&mut state) {
-            let waker = place.take().and_then(|place| state.wakers.remove(&place));
+        loop {
+            let mut state = self.state();
+            if state.closed {
+                return Poll::Ready(Ok(None));
+            }
+            let idle = !state.has_work();
+            if idle && let Some(taken) = self.take(&mut state) {
+                let waker = place.take().and_then(|place| state.wakers.remove(&place));
+                drop(state);
+                drop(waker);
+                return Poll::Ready(taken.map(Some));
+            }
+            let before = state.stand(place, context);
             drop(state);
-            drop(waker);
-            return Poll::Ready(taken.map(Some));
+            drop(before);
+            if idle {
+                return Poll::Pending;
+            }
+            match self.serve(context) {
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    let waker = place.take().and_then(|place| self.state().wakers.remove(&place));
+                    drop(waker);
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
         }
-        let next = &mut state.next_place;
-        let place = *place.get_or_insert_with(|| {
-            *next += 1;
-            *next
-        });
-        let before = state.wakers.insert(place, context.waker().clone());
-        drop(state);
-        drop(before);
-        Poll::Pending
     }
 }
 
-/// Reads partitions that it is assigned to, without a group.
+/// Reads partitions: those that it is assigned to ([`Consumer::assign`]), or those that its group gives it
+/// ([`Consumer::subscribe`]).
+///
+/// In a group, what the group asks is answered, and positions are committed, while records are asked for: an application that does
+/// not ask for longer than `max.poll.interval.ms` loses its partitions to other members, hears of that
+/// ([`ErrorKind::MaxPollExceeded`]), and joins the group again.
 ///
 /// Records come a batch at a time ([`Consumer::next`]) as they lie in the log. A batch counts as consumed, and its partition's
 /// position moves behind it, when the next one is asked for; or record by record with [`FetchedBatch::into_cursor`]. What goes
@@ -147,13 +339,25 @@ pub struct Consumer {
     isolation: IsolationLevel,
     /// The stream's place in line.
     stream_place: Option<u64>,
+    group: Option<Arc<Group>>,
     /// Dropped with the consumer: the driver ends.
     _stop: watch::Sender<()>,
 }
 
 impl Consumer {
     pub(crate) fn new(client: Arc<ClientInner>) -> Result<Self, Error> {
-        let config = client.config.consumer()?;
+        let config = client.config.clone();
+        Self::with_config(client, &config, Vec::new(), None)
+    }
+
+    pub(crate) fn with_config(
+        client: Arc<ClientInner>,
+        all: &Config,
+        assignors: Vec<Arc<dyn PartitionAssignor>>,
+        listener: Option<Arc<dyn RebalanceListener>>,
+    ) -> Result<Self, Error> {
+        let config = all.consumer()?;
+        let group = all.group()?;
         let settings = settings(&config);
         let isolation = settings.isolation;
         let mut rng = client.fork_rng();
@@ -163,6 +367,10 @@ impl Consumer {
         let waker = wake.clone();
         fetcher.quota().set_notify(Arc::new(move || waker.notify_one()));
         let shared = Arc::new(Shared { state: Mutex::new(State::new(fetcher)), wake });
+        let group = match group {
+            Some(group) => Some(Group::start(&client, &shared, &config, group, assignors, listener)?),
+            None => None,
+        };
         let (stop, stopped) = watch::channel(());
         let driver = Driver {
             client: client.clone(),
@@ -173,11 +381,43 @@ impl Consumer {
             tasks: JoinSet::new(),
         };
         client.handle.spawn(driver.run(stopped));
-        Ok(Self { shared, client, config, isolation, stream_place: None, _stop: stop })
+        Ok(Self { shared, client, config, isolation, stream_place: None, group, _stop: stop })
     }
 
-    /// Replaces the assignment: (topic, partition, where to start). Batches that were taken before hand out no more records.
+    pub(crate) fn group(&self) -> Option<&Arc<Group>> {
+        self.group.as_ref()
+    }
+
+    fn polled(&self) {
+        if let Some(group) = &self.group {
+            group.application_polled();
+        }
+    }
+
+    /// Waits for `work` for so long.
+    pub(crate) async fn within(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<(), Error>>,
+        late: &'static str,
+    ) -> Result<(), Error> {
+        let mut work = pin!(work);
+        let mut over = pin!(self.client.sleep(limit));
+        std::future::poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(done) => Poll::Ready(done),
+            Poll::Pending => over.as_mut().poll(context).map(|()| Err(Error::new(ErrorKind::Timeout, late))),
+        })
+        .await
+    }
+
+    /// Replaces the assignment: (topic, partition, where to start). Batches that were taken before hand out no more records. While
+    /// the consumer subscribes, its group assigns: then this does nothing, and the next call of [`Consumer::next`] says so
+    /// ([`ErrorKind::State`]).
     pub fn assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) {
+        if self.group.as_ref().is_some_and(|group| group.is_subscribed()) {
+            let what = "can't assign partitions by hand: the consumer subscribes, and its group assigns";
+            return self.shared.push_work(Work::Error(Error::new(ErrorKind::State, what)));
+        }
         let partitions: Vec<(TopicPartition, StartAt)> =
             partitions.into_iter().map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at)).collect();
         for (key, _) in &partitions {
@@ -239,7 +479,8 @@ impl Consumer {
     /// # Errors
     /// What is wrong with a partition, or with a broker for some time. The consumer goes on: call again.
     pub async fn next(&self) -> Result<Option<FetchedBatch>, Error> {
-        Waiter { shared: &self.shared, place: None }.await
+        self.polled();
+        Waiter(Place::new(self.shared.clone())).await
     }
 
     /// [`Consumer::next`], but `None` as well if nothing came within `limit`.
@@ -272,8 +513,14 @@ impl Consumer {
     /// # Errors
     /// As [`Consumer::next`].
     pub fn try_next(&self) -> Result<Option<FetchedBatch>, Error> {
+        self.polled();
+        match self.shared.serve(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => return Ok(None),
+        }
         let mut state = self.shared.state();
-        if state.closed { Ok(None) } else { self.shared.take(&mut state).transpose() }
+        if state.closed || state.has_work() { Ok(None) } else { self.shared.take(&mut state).transpose() }
     }
 
     /// What an assigned partition's log holds, as the last fetch told.
@@ -344,19 +591,27 @@ impl Consumer {
 
     /// Ends consuming: the batch taken last counts as consumed, waiters get `None`, fetches under way are given up. Batches that
     /// the application holds stay readable.
-    pub fn close(&self) {
+    ///
+    /// In a group, what was consumed is committed then (with `enable.auto.commit`) and the group is left, all within
+    /// `close.timeout.ms`, whether the coordinator answers or not. That goes on by itself; who wants to know its end, and its
+    /// listener to be asked, waits for what this answers with.
+    pub fn close(&self) -> Closing {
         let mut state = self.shared.state();
         state.fetcher.consume_taken();
         state.closed = true;
         self.shared.rouse(state);
         // The driver sees it when it is woken.
         self.shared.wake.notify_one();
+        if let Some(group) = &self.group {
+            group.begin_close();
+        }
+        Closing::new(&self.shared, self.group.as_ref())
     }
 }
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        self.close();
+        drop(self.close());
     }
 }
 
@@ -365,6 +620,7 @@ impl futures_core::Stream for Consumer {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        this.polled();
         this.shared.poll_next(&mut this.stream_place, context).map(Result::transpose)
     }
 }
@@ -548,13 +804,13 @@ mod tests {
     #[test]
     fn a_waiter_stands_in_line_once_and_leaves_when_it_is_dropped() {
         let fetcher = Fetcher::new(ConsumerSettings::default(), Rng::from_seed(1));
-        let shared = Shared { state: Mutex::new(State::new(fetcher)), wake: Arc::new(Notify::new()) };
+        let shared = Arc::new(Shared { state: Mutex::new(State::new(fetcher)), wake: Arc::new(Notify::new()) });
         let kept = Arc::new(Count::default());
-        let mut waiter = pin!(Waiter { shared: &shared, place: None });
+        let mut waiter = pin!(Waiter(Place::new(shared.clone())));
         for _ in 0..100 {
             assert!(waiter.as_mut().poll(&mut Context::from_waker(&Waker::from(kept.clone()))).is_pending());
             // Each has a waker of its own, as each call of a blocking twin has.
-            let mut dropped = pin!(Waiter { shared: &shared, place: None });
+            let mut dropped = pin!(Waiter(Place::new(shared.clone())));
             let waker = Waker::from(Arc::new(Count::default()));
             assert!(dropped.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }

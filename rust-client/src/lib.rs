@@ -19,6 +19,7 @@
 mod admin;
 mod client;
 mod consumer;
+mod group;
 mod metrics;
 mod network;
 mod offload;
@@ -30,6 +31,7 @@ mod watched;
 pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
 pub use client::{Client, ClientBuilder};
 pub use consumer::Consumer;
+pub use group::{Answering, Closing, Committing, ConsumerBuilder, GroupState, Rebalance, RebalanceListener};
 pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
 pub use ottla_core::completion::Written;
@@ -38,6 +40,11 @@ pub use ottla_core::consumer::{
     BatchCursor, ConsumerSnapshot, FetchedBatch, FetchedRecords, Position, StartAt, TopicPartition, Watermarks,
 };
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
+pub use ottla_core::group::QuestionKind;
+pub use ottla_core::group::assignor::{
+    GroupAssignment, GroupTopics, MemberAssignment, MemberSubscription, PartitionAssignor, RebalanceProtocol,
+};
+pub use ottla_core::group::offset_commit::OffsetAndMetadata;
 pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
 pub use ottla_core::metrics::ProducerSnapshot;
 pub use ottla_core::offload::Offload;

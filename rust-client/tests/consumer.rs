@@ -223,7 +223,7 @@ async fn a_consumer_is_a_stream_and_ends_when_closed() {
     let mut stream = std::pin::pin!(&mut consumer);
     let batch = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await.unwrap().unwrap();
     assert_eq!(values(&batch), [0, 1, 2]);
-    let (ended, ()) = tokio::join!(consumer.next(), async { consumer.close() });
+    let (ended, ()) = tokio::join!(consumer.next(), async { drop(consumer.close()) });
     assert!(ended.unwrap().is_none());
     assert_eq!(consumer.position("orders", 0), Some(3), "closing consumes what was taken");
     assert_eq!(values(&batch).len(), 3, "what is held stays readable");

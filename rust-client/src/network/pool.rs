@@ -22,6 +22,10 @@ pub(crate) enum Purpose {
     Produce,
     /// The Fetch requests of one consumer.
     Fetch(u64),
+    /// The JoinGroup and SyncGroup requests of one consumer, which a coordinator parks.
+    Join(u64),
+    /// What else one consumer asks its group's coordinator for.
+    Coordinator(u64),
 }
 
 struct Slot {

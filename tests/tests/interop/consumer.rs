@@ -211,7 +211,7 @@ fn a_consumer_is_a_stream_and_ends_when_it_is_closed() {
                     let batch = std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await.unwrap().unwrap();
                     seen.extend(numbers(&batch));
                 }
-                let (ended, ()) = tokio::join!(consumer.next(), async { consumer.close() });
+                let (ended, ()) = tokio::join!(consumer.next(), async { drop(consumer.close()) });
                 assert!(ended.unwrap().is_none());
                 assert_eq!(consumer.position(&topic, 0), Some(3), "closing consumes what was taken");
                 let mut stream = pin!(&mut consumer);

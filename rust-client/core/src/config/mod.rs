@@ -20,7 +20,9 @@ use std::fmt;
 pub use document::document;
 pub use table::{Importance, Property, Scope, find, nearest, properties};
 pub use value::{HostPort, ValueType};
-pub use views::{Acks, AddressFamily, AutoOffsetReset, ClientConfig, ConsumerConfig, IsolationLevel, ProducerConfig};
+pub use views::{
+    Acks, AddressFamily, AutoOffsetReset, ClientConfig, ConsumerConfig, GroupConfig, IsolationLevel, ProducerConfig,
+};
 
 use crate::error::{Error, ErrorKind};
 
@@ -316,13 +318,16 @@ mod tests {
     fn what_does_not_act_yet_takes_its_default_only() {
         let mut config = Config::new();
         assert_eq!(
-            message(config.set("group.id", "billing")),
-            "group.id is known but does not act yet, so it takes no other value than its default, \"\"; leave it out"
+            message(config.set("group.remote.assignor", "uniform")),
+            "group.remote.assignor is known but does not act yet, so it takes no other value than its default, \"\"; leave it out"
         );
         assert!(!message(config.set("sasl.password", "hunter2")).contains("hunter2"));
-        for (name, value) in
-            [("group.id", ""), ("security.protocol", "PLAINTEXT"), ("session.timeout.ms", " 45000 "), ("log.queue", "0")]
-        {
+        for (name, value) in [
+            ("group.remote.assignor", ""),
+            ("security.protocol", "PLAINTEXT"),
+            ("fetch.queue.backoff.ms", " 1000 "),
+            ("log.queue", "0"),
+        ] {
             config.set(name, value).unwrap();
         }
         for property in properties().filter(|property| !property.acts && property.value != ValueType::Call) {

@@ -85,7 +85,7 @@ pub(super) const PROPERTIES: &[Property] = &[
     )
     .rust("true")
     .acts(),
-    Property::new("group.id", Consumer, Text, "", High, "The consumer group: its members share the topics' partitions."),
+    Property::new("group.id", Consumer, Text, "", High, "The consumer group: its members share the topics' partitions.").acts(),
     Property::new(
         "group.instance.id",
         Consumer,
@@ -93,7 +93,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "",
         Medium,
         "A name that a member keeps over restarts, so that they move no partitions (KIP-345).",
-    ),
+    )
+    .acts(),
     Property::new(
         "group.protocol",
         Consumer,
@@ -101,7 +102,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "classic",
         High,
         "Whether members divide the partitions among themselves, or the coordinator does (KIP-848).",
-    ),
+    )
+    .acts(),
     Property::new("group.protocol.type", Consumer, Text, "consumer", Low, "The classic protocol's type; there is only one."),
     Property::new(
         "group.remote.assignor",
@@ -118,7 +120,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "range,roundrobin",
         Medium,
         "How the members divide the partitions, best first: range, roundrobin, cooperative-sticky.",
-    ),
+    )
+    .acts(),
     Property::new(
         "session.timeout.ms",
         Consumer,
@@ -126,8 +129,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         "45000",
         High,
         "After how long without a heartbeat a member counts as gone.",
-    ),
-    Property::new("heartbeat.interval.ms", Consumer, int(1, HOUR), "3000", Low, "How often a member says that it lives."),
+    )
+    .acts(),
+    Property::new("heartbeat.interval.ms", Consumer, int(1, HOUR), "3000", Low, "How often a member says that it lives.").acts(),
     Property::new(
         "max.poll.interval.ms",
         Consumer,
@@ -135,7 +139,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "300000",
         High,
         "How long the application may take between two polls before its partitions go to others (KIP-62).",
-    ),
+    )
+    .acts(),
     Property::new(
         "coordinator.query.interval.ms",
         Consumer,
@@ -143,7 +148,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "600000",
         Low,
         "How often the group's coordinator is looked up again.",
-    ),
+    )
+    .acts(),
     Property::new(
         "enable.auto.commit",
         Consumer,
@@ -151,7 +157,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "true",
         High,
         "Whether the group's positions are committed by themselves.",
-    ),
+    )
+    .acts(),
     Property::new("auto.commit.enable", Consumer, Bool, "true", Low, "The same for librdkafka's legacy consumer.").topic(),
     Property::new(
         "auto.commit.interval.ms",
@@ -160,7 +167,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "5000",
         Medium,
         "How often positions are committed. 0: never.",
-    ),
+    )
+    .acts(),
     Property::new(
         "enable.auto.offset.store",
         Consumer,
@@ -168,7 +176,8 @@ pub(super) const PROPERTIES: &[Property] = &[
         "true",
         High,
         "Whether a record that was handed out counts as done, so that its offset may be committed.",
-    ),
+    )
+    .acts(),
     Property::new(
         "queued.min.messages",
         Consumer,

@@ -1,5 +1,7 @@
 //! The configuration as typed fields, once all that was set fits together.
 
+mod group;
+
 use std::time::Duration;
 
 use ottla_protocol::compression::{Compression, is_supported, level_range};
@@ -7,6 +9,8 @@ use ottla_protocol::compression::{Compression, is_supported, level_range};
 use super::{Config, Face, HostPort, find};
 use crate::error::{Error, ErrorKind};
 use crate::producer::partitioner::Partitioner;
+
+pub use group::GroupConfig;
 
 /// What every client needs to know.
 #[derive(Clone, Debug, PartialEq)]

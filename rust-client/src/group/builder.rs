@@ -1,0 +1,68 @@
+//! A consumer with more choices.
+
+use std::sync::Arc;
+
+use ottla_core::config::Config;
+use ottla_core::error::Error;
+use ottla_core::group::assignor::PartitionAssignor;
+
+use super::RebalanceListener;
+use crate::client::ClientInner;
+use crate::consumer::Consumer;
+
+/// How a consumer is made when the client's configuration alone is not enough.
+pub struct ConsumerBuilder {
+    client: Arc<ClientInner>,
+    config: Config,
+    error: Option<Error>,
+    assignors: Vec<Arc<dyn PartitionAssignor>>,
+    listener: Option<Arc<dyn RebalanceListener>>,
+}
+
+impl ConsumerBuilder {
+    pub(crate) fn new(client: Arc<ClientInner>) -> Self {
+        let config = client.config.clone();
+        Self { client, config, error: None, assignors: Vec::new(), listener: None }
+    }
+
+    /// Sets a property for this consumer only. What is wrong with it, [`ConsumerBuilder::build`] says.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        if let Err(error) = self.config.set(name, value) {
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// The consumer group (`group.id`).
+    #[must_use]
+    pub fn group(self, id: &str) -> Self {
+        self.set("group.id", id)
+    }
+
+    /// An assignor of the application's own, for `partition.assignment.strategy` to name. It runs on the thread that asks for
+    /// records.
+    #[must_use]
+    pub fn assignor(mut self, assignor: Arc<dyn PartitionAssignor>) -> Self {
+        self.assignors.push(assignor);
+        self
+    }
+
+    /// Who is asked when partitions come and go.
+    #[must_use]
+    pub fn listener(mut self, listener: impl RebalanceListener + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
+    /// The consumer. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// If a property was not known or not allowed, or if they contradict each other.
+    pub fn build(self) -> Result<Consumer, Error> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Consumer::with_config(self.client, &self.config, self.assignors, self.listener),
+        }
+    }
+}

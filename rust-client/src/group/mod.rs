@@ -1,0 +1,355 @@
+//! The consumer as a member of a group: what the application and the driver of its membership share.
+//!
+//! Locks: the group's before the consumer's, and none while code of the application's runs.
+
+mod api;
+mod builder;
+mod closing;
+mod driver;
+mod listener;
+mod questions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ottla_core::config::{ConsumerConfig, GroupConfig};
+use ottla_core::consumer::{Position, TopicPartition};
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::group::assignor::{PartitionAssignor, builtin};
+use ottla_core::group::classic::{ClassicMembership, ClassicSettings, State as MemberState};
+use ottla_core::group::coordinator::{CoordinatorFinder, CoordinatorKey, CoordinatorSettings};
+use ottla_core::group::offset_commit::{
+    CommitMode, CommitOutcome, CommittedOffsets, OffsetAndMetadata, OffsetCommitSettings, OffsetCommitter,
+};
+use ottla_core::group::{GroupIdentity, LeavePolicy, Membership, MembershipEvent, Question};
+use ottla_core::time::{Clock, Instant};
+use ottla_protocol::Text;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::client::ClientInner;
+use crate::consumer::Shared;
+
+pub use api::{Committing, GroupState};
+pub use builder::ConsumerBuilder;
+pub use closing::Closing;
+pub(crate) use closing::ServeUntil;
+pub use listener::{Answering, Rebalance, RebalanceListener};
+
+/// A consumer's part in its group.
+pub(crate) struct Group {
+    pub(crate) client: Arc<ClientInner>,
+    pub(crate) consumer: Arc<Shared>,
+    config: GroupConfig,
+    timeouts: Timeouts,
+    /// Those that are not built in: they run on the application's thread.
+    own_assignors: Vec<Arc<dyn PartitionAssignor>>,
+    inner: Mutex<Inner>,
+    listener: Option<Arc<dyn RebalanceListener>>,
+    /// Wakes the driver.
+    wake: Notify,
+    /// The application has gone: nobody is there to be asked.
+    alone: AtomicBool,
+    /// The member's state, after each of the driver's steps. Ends with the driver.
+    settled: watch::Receiver<MemberState>,
+}
+
+#[derive(Clone, Copy)]
+struct Timeouts {
+    api: Duration,
+    close: Duration,
+    request: Duration,
+    retry_max: Duration,
+    require_stable: bool,
+    may_create: bool,
+}
+
+struct Inner {
+    membership: ClassicMembership,
+    committer: OffsetCommitter,
+    finder: CoordinatorFinder,
+    commits: BTreeMap<u64, oneshot::Sender<CommitOutcome>>,
+    fetches: BTreeMap<u64, Fetching>,
+    /// Assigned, and the group's offset is not known yet.
+    initializing: BTreeSet<TopicPartition>,
+    /// When their offsets are asked for again.
+    initialize_at: Option<Instant>,
+    /// What the application was told last of that.
+    initialize_error: Option<Error>,
+    /// Given up, and not answered yet.
+    revoking: BTreeMap<TopicPartition, Arc<Position>>,
+    subscribed: bool,
+    /// By when the consumer has to be closed.
+    close_by: Option<Instant>,
+    /// Why the last commit at close failed.
+    close_error: Option<Error>,
+}
+
+/// Who waits for committed offsets.
+enum Fetching {
+    /// A call.
+    Call(oneshot::Sender<Result<CommittedOffsets, Error>>),
+    /// Partitions that are to start there, and the question that is put to the listener then.
+    Start(Option<Question>),
+}
+
+impl Group {
+    /// A member of nothing yet, and its driver.
+    pub(crate) fn start(
+        client: &Arc<ClientInner>,
+        consumer: &Arc<Shared>,
+        consumer_config: &ConsumerConfig,
+        config: GroupConfig,
+        own_assignors: Vec<Arc<dyn PartitionAssignor>>,
+        listener: Option<Arc<dyn RebalanceListener>>,
+    ) -> Result<Arc<Self>, Error> {
+        let mut assignors = Vec::new();
+        for name in &config.assignment_strategy {
+            let own = own_assignors.iter().find(|own| own.name() == name).cloned();
+            let found = own.or_else(|| builtin(name)).ok_or_else(|| {
+                let what = format!("partition.assignment.strategy: there is no assignor {name:?}");
+                Error::new(ErrorKind::Config, what)
+            })?;
+            assignors.push(found);
+        }
+        let group_id = Text::from(config.group_id.as_str());
+        let (retry_backoff, retry_backoff_max) = (consumer_config.retry_backoff, consumer_config.retry_backoff_max);
+        let request_timeout = consumer_config.socket_timeout;
+        let settings = ClassicSettings {
+            group_id: group_id.clone(),
+            group_instance_id: config.group_instance_id.as_deref().map(Text::from),
+            assignors,
+            session_timeout: config.session_timeout,
+            heartbeat_interval: config.heartbeat_interval,
+            max_poll_interval: config.max_poll_interval,
+            request_timeout,
+            retry_backoff,
+            retry_backoff_max,
+            client_rack: Some(consumer_config.client_rack.as_str()).filter(|rack| !rack.is_empty()).map(Text::from),
+        };
+        let commit_settings = OffsetCommitSettings {
+            group_id: group_id.clone(),
+            auto_commit_interval: config.auto_commit_interval,
+            auto_offset_store: config.auto_offset_store,
+            request_timeout,
+            retry_backoff,
+            retry_backoff_max,
+        };
+        let finder_settings = CoordinatorSettings {
+            key_type: CoordinatorKey::Group,
+            key: group_id,
+            query_interval: config.coordinator_query_interval,
+            retry_backoff,
+            retry_backoff_max,
+        };
+        let inner = Inner {
+            membership: ClassicMembership::new(settings, client.fork_rng())?,
+            committer: OffsetCommitter::new(commit_settings, client.fork_rng()),
+            finder: CoordinatorFinder::new(finder_settings, client.fork_rng()),
+            commits: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            initializing: BTreeSet::new(),
+            initialize_at: None,
+            initialize_error: None,
+            revoking: BTreeMap::new(),
+            subscribed: false,
+            close_by: None,
+            close_error: None,
+        };
+        let timeouts = Timeouts {
+            api: consumer_config.default_api_timeout,
+            close: consumer_config.close_timeout,
+            request: request_timeout,
+            retry_max: retry_backoff_max,
+            require_stable: consumer_config.isolation_level == ottla_core::config::IsolationLevel::ReadCommitted,
+            may_create: consumer_config.allow_auto_create_topics,
+        };
+        let (state, settled) = watch::channel(MemberState::Unsubscribed);
+        let group = Arc::new(Self {
+            client: client.clone(),
+            consumer: consumer.clone(),
+            config,
+            timeouts,
+            own_assignors,
+            inner: Mutex::new(inner),
+            listener,
+            wake: Notify::new(),
+            alone: AtomicBool::new(false),
+            settled,
+        });
+        client.handle.spawn(driver::Driver::new(group.clone(), state).run());
+        Ok(group)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Instant {
+        self.client.clock.now()
+    }
+
+    fn listener(&self) -> Option<Arc<dyn RebalanceListener>> {
+        self.listener.clone().filter(|_| !self.alone.load(Ordering::Acquire))
+    }
+
+    /// Something happened: the driver sees to it.
+    fn event(&self, event: MembershipEvent) {
+        self.inner().membership.handle(self.now(), event);
+        self.wake.notify_one();
+    }
+
+    /// The application asks for records.
+    pub(crate) fn application_polled(&self) {
+        let mut inner = self.inner();
+        inner.membership.handle(self.now(), MembershipEvent::ApplicationPolled);
+        // In the other states nothing waits for that.
+        if matches!(inner.membership.state(), MemberState::Unjoined) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// The application subscribes to these topics.
+    pub(crate) fn subscribe(&self, topics: BTreeSet<Text>) -> Result<(), Error> {
+        for topic in &topics {
+            self.client.follow(topic, self.timeouts.may_create);
+        }
+        let mut inner = self.inner();
+        if inner.close_by.is_some() {
+            return Err(Error::new(ErrorKind::Closed, "the consumer is closed"));
+        }
+        if !topics.is_empty() && !inner.subscribed && self.consumer.state().fetcher.assignment().next().is_some() {
+            let what = "partitions are assigned by hand: a consumer that subscribes gets them from its group";
+            return Err(Error::new(ErrorKind::State, what));
+        }
+        inner.subscribed = !topics.is_empty();
+        inner.membership.handle(self.now(), MembershipEvent::Subscribed(topics));
+        drop(inner);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Whether the group assigns the partitions.
+    pub(crate) fn is_subscribed(&self) -> bool {
+        self.inner().subscribed
+    }
+
+    /// Where the application stands in all partitions that it has, as far as that is known.
+    fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
+        let inner = self.inner();
+        let shared = positions(&inner, &self.consumer);
+        shared.iter().filter_map(|(key, position)| Some((key.clone(), OffsetAndMetadata::of_position(position)?))).collect()
+    }
+
+    /// Begins a commit. Its outcome comes by the receiver.
+    fn begin_commit(
+        &self,
+        offsets: BTreeMap<TopicPartition, OffsetAndMetadata>,
+        mode: CommitMode,
+    ) -> oneshot::Receiver<CommitOutcome> {
+        let (tell, told) = oneshot::channel();
+        let now = self.now();
+        let mut inner = self.inner();
+        let identity = inner.identity();
+        let by = now + self.timeouts.api;
+        let by = inner.close_by.map_or(by, |close| close.min(by));
+        let id = inner.committer.commit(now, offsets, identity, mode, by);
+        inner.commits.insert(id, tell);
+        drop(inner);
+        self.wake.notify_one();
+        told
+    }
+
+    async fn commit(&self, offsets: BTreeMap<TopicPartition, OffsetAndMetadata>, mode: CommitMode) -> Result<(), Error> {
+        outcome(self.begin_commit(offsets, mode).await)
+    }
+
+    /// The last automatic commit of partitions that are given up.
+    async fn final_commit(&self, positions: &BTreeMap<TopicPartition, Arc<Position>>) -> Result<(), Error> {
+        let waiting = {
+            let now = self.now();
+            let mut inner = self.inner();
+            let by = now + self.timeouts.api.min(self.config.max_poll_interval);
+            let by = inner.close_by.map_or(by, |close| close.min(by));
+            let identity = inner.identity();
+            let id = inner.committer.final_commit(now, positions, identity, by);
+            id.map(|id| {
+                let (tell, told) = oneshot::channel();
+                inner.commits.insert(id, tell);
+                told
+            })
+        };
+        let Some(waiting) = waiting else { return Ok(()) };
+        self.wake.notify_one();
+        outcome(waiting.await)
+    }
+
+    /// What the group has committed.
+    async fn committed(&self, partitions: BTreeSet<TopicPartition>) -> Result<CommittedOffsets, Error> {
+        let (tell, told) = oneshot::channel();
+        {
+            let now = self.now();
+            let mut inner = self.inner();
+            let id = inner.committer.fetch(now, partitions, self.timeouts.require_stable, now + self.timeouts.api);
+            inner.fetches.insert(id, Fetching::Call(tell));
+        }
+        self.wake.notify_one();
+        told.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Begins to close: what was consumed is committed, and the group left.
+    pub(crate) fn begin_close(&self) {
+        let now = self.now();
+        let by = now + self.timeouts.close;
+        let mut inner = self.inner();
+        if inner.close_by.is_none() {
+            inner.close_by = Some(by);
+            if !inner.subscribed {
+                let identity = inner.identity();
+                let positions = positions(&inner, &self.consumer);
+                inner.committer.final_commit(now, &positions, identity, by);
+            }
+            inner.membership.handle(now, MembershipEvent::Close { leave: LeavePolicy::Default, by });
+        }
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// The application does not wait for the close, nor for anything else.
+    pub(crate) fn leave_alone(&self) {
+        self.alone.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+}
+
+impl Inner {
+    /// As whom offsets are committed: as a member, or by hand as none.
+    fn identity(&self) -> Option<GroupIdentity> {
+        if self.subscribed || self.membership.state() != MemberState::Unsubscribed && self.close_by.is_none() {
+            return self.membership.identity();
+        }
+        let none = || GroupIdentity { generation: -1, member_id: Text::default(), group_instance_id: None };
+        Some(self.membership.identity().unwrap_or_else(none))
+    }
+}
+
+/// Where the application stands in all partitions that it has.
+fn positions(inner: &Inner, consumer: &Shared) -> BTreeMap<TopicPartition, Arc<Position>> {
+    let mut all = inner.revoking.clone();
+    let state = consumer.state();
+    for key in state.fetcher.assignment() {
+        if let Some(position) = state.fetcher.position(key) {
+            all.insert(key.clone(), position.clone());
+        }
+    }
+    all
+}
+
+fn outcome(told: Result<CommitOutcome, oneshot::error::RecvError>) -> Result<(), Error> {
+    told.map_err(|_| closed())?.result
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the consumer is closed")
+}

@@ -1,0 +1,221 @@
+//! What the application is asked, as futures that run on its thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_core::consumer::{Position, StartAt, TopicPartition};
+use ottla_core::error::{Error, ErrorKind};
+use ottla_core::group::assignor::{GroupAssignment, GroupTopics, MemberSubscription, PartitionAssignor};
+use ottla_core::group::offset_commit::CommittedOffsets;
+use ottla_core::group::{Membership, MembershipEvent, Question, QuestionKind};
+
+use super::{Answering, Fetching, Group, Rebalance, closed};
+use crate::consumer::Work;
+
+/// The answer to a question: given when this is dropped, whatever became of the listener.
+struct Answer {
+    group: Arc<Group>,
+    question: u64,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.group.event(MembershipEvent::Answered { question: self.question });
+    }
+}
+
+impl Group {
+    /// Puts a question, or answers it where there is nobody to be asked.
+    pub(super) fn ask(self: &Arc<Self>, question: Question) {
+        match question.kind {
+            QuestionKind::Assigned => self.start_partitions(question),
+            QuestionKind::Revoked => self.put(question),
+            QuestionKind::Lost => {
+                {
+                    let mut inner = self.inner();
+                    inner.initializing.retain(|key| !question.partitions.contains(key));
+                    inner.committer.forget(&question.partitions);
+                }
+                self.consumer.change(|fetcher| fetcher.remove(&question.partitions));
+                self.put_to_listener(question);
+            }
+        }
+    }
+
+    fn put(self: &Arc<Self>, question: Question) {
+        self.consumer.push_work(Work::Answer(self.clone().answering(question)));
+    }
+
+    fn put_to_listener(self: &Arc<Self>, question: Question) {
+        if self.listener().is_some() {
+            self.put(question);
+        } else {
+            self.event(MembershipEvent::Answered { question: question.id });
+        }
+    }
+
+    /// What answers a question, polled by whoever asks for records.
+    fn answering(self: Arc<Self>, question: Question) -> Answering {
+        let answer = Answer { group: self.clone(), question: question.id };
+        Box::pin(async move {
+            let _answer = answer;
+            let (kind, partitions) = (question.kind, question.partitions);
+            let positions = if kind == QuestionKind::Revoked { self.give_up(&partitions) } else { BTreeMap::new() };
+            if let Some(listener) = self.listener() {
+                let rebalance =
+                    Rebalance { group: self.clone(), kind, partitions: partitions.clone(), positions: positions.clone() };
+                match kind {
+                    QuestionKind::Assigned => listener.assigned(rebalance).await,
+                    QuestionKind::Revoked => listener.revoked(rebalance).await,
+                    QuestionKind::Lost => listener.lost(rebalance).await,
+                }
+            }
+            if kind == QuestionKind::Revoked {
+                if let Err(error) = self.final_commit(&positions).await {
+                    // At close whoever waits for that hears of it.
+                    if self.inner().close_by.is_none() {
+                        self.consumer.push_work(Work::Error(error));
+                    }
+                }
+                let mut inner = self.inner();
+                inner.committer.forget(&partitions);
+                inner.revoking.clear();
+            }
+        })
+    }
+
+    /// Hands out no more records of these partitions. What was taken before counts as consumed, since the application is here again.
+    fn give_up(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Arc<Position>> {
+        let mut inner = self.inner();
+        let mut positions = BTreeMap::new();
+        self.consumer.change(|fetcher| {
+            fetcher.consume_taken();
+            for key in partitions {
+                if let Some(position) = fetcher.position(key) {
+                    positions.insert(key.clone(), position.clone());
+                }
+            }
+            fetcher.remove(partitions);
+        });
+        inner.initializing.retain(|key| !partitions.contains(key));
+        inner.revoking.clone_from(&positions);
+        positions
+    }
+
+    /// Asks for the offsets at which new partitions are to start. A listener hears of them when these are known.
+    fn start_partitions(self: &Arc<Self>, question: Question) {
+        for key in &question.partitions {
+            self.client.follow(&key.topic, self.timeouts.may_create);
+        }
+        let now = self.now();
+        let by = now + self.timeouts.api.min(self.config.max_poll_interval / 2);
+        let mut inner = self.inner();
+        inner.initializing.extend(question.partitions.iter().cloned());
+        let partitions = question.partitions.iter().cloned().collect();
+        let id = inner.committer.fetch(now, partitions, self.timeouts.require_stable, by);
+        let waiting = if self.listener().is_some() {
+            Some(question)
+        } else {
+            inner.membership.handle(now, MembershipEvent::Answered { question: question.id });
+            None
+        };
+        inner.fetches.insert(id, Fetching::Start(waiting));
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// Asks again for what could not be had.
+    pub(super) fn start_again(&self) {
+        let now = self.now();
+        let mut inner = self.inner();
+        if inner.initialize_at.take_if(|at| *at <= now).is_none() || inner.initializing.is_empty() {
+            return;
+        }
+        let partitions = inner.initializing.clone();
+        let id = inner.committer.fetch(now, partitions, self.timeouts.require_stable, now + self.timeouts.api);
+        inner.fetches.insert(id, Fetching::Start(None));
+    }
+
+    /// The committed offsets are there, or could not be had.
+    pub(super) fn fetched(self: &Arc<Self>, waiting: Fetching, result: Result<CommittedOffsets, Error>) {
+        let question = match waiting {
+            Fetching::Call(tell) => {
+                // Who asked may have gone.
+                drop(tell.send(result));
+                return;
+            }
+            Fetching::Start(question) => question,
+        };
+        match result {
+            Ok(offsets) => {
+                let mut inner = self.inner();
+                inner.initialize_error = None;
+                let mut starts = Vec::new();
+                for (key, committed) in offsets {
+                    if inner.initializing.remove(&key) {
+                        let at = committed.map_or(StartAt::Default, |committed| StartAt::Offset(committed.offset));
+                        starts.push((key, at));
+                    }
+                }
+                // The question comes before the first record.
+                let work = question.filter(|_| self.listener().is_some()).map(|question| self.clone().answering(question));
+                self.consumer.add_partitions(starts, work.map(Work::Answer));
+            }
+            Err(error) => {
+                let mut inner = self.inner();
+                inner.initialize_at = Some(self.now() + self.timeouts.retry_max);
+                let told = inner.initialize_error.as_ref().map(Error::code);
+                if told != Some(error.code()) {
+                    inner.initialize_error = Some(error.clone());
+                    self.consumer.push_work(Work::Error(error));
+                }
+                drop(inner);
+                if let Some(question) = question {
+                    self.put_to_listener(question);
+                }
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Divides the partitions: an assignor of the application's runs on its thread, one that is built in beside the IO.
+    pub(super) fn assign(
+        self: &Arc<Self>,
+        token: u64,
+        assignor: Arc<dyn PartitionAssignor>,
+        own: bool,
+        topics: GroupTopics,
+        members: Vec<MemberSubscription>,
+    ) {
+        let mut run = Assigning { group: self.clone(), token, topics, result: None };
+        let work = move || run.result = Some(assignor.assign(&run.topics, &members));
+        if own {
+            self.consumer.push_work(Work::Answer(Box::pin(async move { run_once(work) })));
+        } else {
+            self.client.offload.run(Box::new(work));
+        }
+    }
+}
+
+fn run_once(work: impl FnOnce()) {
+    work();
+}
+
+/// An assignor's run: what came of it is told when this is dropped.
+struct Assigning {
+    group: Arc<Group>,
+    token: u64,
+    topics: GroupTopics,
+    result: Option<GroupAssignment>,
+}
+
+impl Drop for Assigning {
+    fn drop(&mut self) {
+        let result = self.result.take().ok_or_else(|| match *self.group.settled.borrow() {
+            ottla_core::group::classic::State::Closed => closed(),
+            _ => Error::new(ErrorKind::State, "the assignor has not come to its end"),
+        });
+        let topics = std::mem::take(&mut self.topics);
+        self.group.event(MembershipEvent::Assigned { token: self.token, topics, result });
+    }
+}
