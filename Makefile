@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile simulate proof kafka configuration messages clean
+.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile fuzz simulate proof kafka configuration messages clean
 
 # rustup's proxies, also where the shell that runs this has not been told of them yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -61,6 +61,9 @@ simulate: setup-rust ## seeded runs of clients and brokers under faults, SEEDS o
 	cargo run --release --locked -p ottla-simulation --bin simulate -- $(if $(SEED),--seed $(SEED)) \
 		$(if $(SCHEDULE),--schedule $(SCHEDULE)) $(if $(TRACE),--trace) \
 		$(if $(SEED)$(SCHEDULE),,--seeds $(or $(SEEDS),10000) --first $(or $(FIRST),1000000))
+
+fuzz: setup-rust ## coverage-guided bytes at every decoder, SECONDS for each (on a nightly toolchain)
+	@bash tests/fuzz/run.sh $(or $(SECONDS),60)
 
 proof: ## what takes too long for `make test`: the ignored tests one after another, hostile bytes by the million
 	@$(MAKE) --no-print-directory setup
