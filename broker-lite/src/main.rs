@@ -1,5 +1,6 @@
 //! The broker as a program of its own.
 
+mod command;
 mod stderr_log;
 
 use std::io::Write;
@@ -23,6 +24,9 @@ Options:
       --auto-create BOOL      create a topic when a client asks for its metadata [default: true]
       --config NAME=VALUE     set a property of the broker by Kafka's name; may be given more than once
       --ready-json            say where the broker is as JSON: {\"bootstrap_servers\":\"HOST:PORT,...\"}
+      --control               take commands from the standard input, a line each, and answer each with a line:
+                              stop N, restart N, isolate N, heal N (a broker's id), move-controller N,
+                              move-leader TOPIC PARTITION N
       --help                  print this
       --version               print the version
 
@@ -34,6 +38,7 @@ type Failure = Box<dyn std::error::Error>;
 struct Arguments {
     builder: BrokerBuilder,
     ready_json: bool,
+    control: bool,
 }
 
 fn main() -> ExitCode {
@@ -50,7 +55,7 @@ fn main() -> ExitCode {
 /// What the command line asks for; nothing if all it asked for was printed.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Failure> {
     let mut builder = Broker::builder().listen("127.0.0.1:9092");
-    let mut ready_json = false;
+    let (mut ready_json, mut control) = (false, false);
     while let Some(argument) = parser.next()? {
         builder = match argument {
             Long("listen") => builder.listen(parser.value()?.string()?),
@@ -70,12 +75,16 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Arguments>, Failure> {
                 ready_json = true;
                 builder
             }
+            Long("control") => {
+                control = true;
+                builder
+            }
             Long("help") | Short('h') => return print(HELP),
             Long("version") | Short('V') => return print(concat!("broker-lite ", env!("CARGO_PKG_VERSION"), "\n")),
             other => return Err(format!("{}; see --help", other.unexpected()).into()),
         };
     }
-    Ok(Some(Arguments { builder, ready_json }))
+    Ok(Some(Arguments { builder, ready_json, control }))
 }
 
 fn topic(builder: BrokerBuilder, value: &str) -> Result<BrokerBuilder, Failure> {
@@ -104,11 +113,45 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         let mut stdout = std::io::stdout();
         stdout.write_all(line.as_bytes())?;
         stdout.flush()?;
-        end.received().await;
+        let mut commands = arguments.control.then(lines_of_stdin);
+        loop {
+            tokio::select! {
+                biased;
+                () = end.received() => break,
+                line = next_line(&mut commands) => {
+                    let mut stdout = std::io::stdout();
+                    stdout.write_all(command::carry_out(&broker, &line).as_bytes())?;
+                    stdout.flush()?;
+                }
+            }
+        }
         broker.stop();
         Ok(())
     })
     // Dropping the runtime closes the listener and the connections.
+}
+
+/// The lines of the standard input, read by a thread of their own, which ends with the program.
+fn lines_of_stdin() -> tokio::sync::mpsc::UnboundedReceiver<String> {
+    let (lines, received) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if lines.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    received
+}
+
+/// The next command; waits for ever once there are no more, or none are taken.
+async fn next_line(lines: &mut Option<tokio::sync::mpsc::UnboundedReceiver<String>>) -> String {
+    if let Some(lines) = lines
+        && let Some(line) = lines.recv().await
+    {
+        return line;
+    }
+    std::future::pending().await
 }
 
 /// The signals that end the program.
