@@ -9,10 +9,11 @@ mod peer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ottla::{Client, Record};
 use ottla_broker::Broker;
 use ottla_core::consumer::TopicPartition;
 use ottla_core::group::assignor::{GroupTopics, builtin};
@@ -27,6 +28,7 @@ use ottla_core::group::{
 use ottla_core::random::Rng;
 use ottla_core::time::Instant;
 use ottla_protocol::Text;
+use ottla_protocol::messages::DescribeGroupsRequest;
 use ottla_tests::kafka::{KafkaOptions, LiveKafka, unique_name};
 
 use peer::Peer;
@@ -85,6 +87,7 @@ fn lane(servers: String, input: Sender<Input>) -> Sender<(u64, Request)> {
 }
 
 struct Driver {
+    topic: Text,
     start: std::time::Instant,
     member: ClassicMembership,
     finder: CoordinatorFinder,
@@ -143,7 +146,7 @@ impl Driver {
             MembershipCommand::FindCoordinator => self.finder.find(now),
             MembershipCommand::Assign { token, assignor, members, .. } => {
                 let count = usize::try_from(PARTITIONS).unwrap();
-                let topics = GroupTopics { racks: [(TOPIC.into(), vec![BTreeSet::new(); count])].into() };
+                let topics = GroupTopics { racks: [(self.topic.clone(), vec![BTreeSet::new(); count])].into() };
                 let result = Ok(builtin(&assignor).unwrap().assign(&topics, &members));
                 self.member.handle(now, MembershipEvent::Assigned { token, topics, result });
             }
@@ -207,7 +210,7 @@ fn settings(group: &str, assignor: &str) -> ClassicSettings {
     }
 }
 
-fn start(servers: &str, group: &str, assignor: &str, index: usize, shared: &Shared) -> Running {
+fn start(servers: &str, topic: &str, group: &str, assignor: &str, index: usize, shared: &Shared) -> Running {
     let (input, inputs) = channel();
     let lanes = [lane(servers.into(), input.clone()), lane(servers.into(), input.clone())];
     let mut rng = Rng::from_seed(index as u64);
@@ -229,6 +232,7 @@ fn start(servers: &str, group: &str, assignor: &str, index: usize, shared: &Shar
         retry_backoff_max,
     };
     let driver = Driver {
+        topic: topic.into(),
         start: std::time::Instant::now(),
         member: ClassicMembership::new(settings(group, assignor), rng.fork()).unwrap(),
         finder: CoordinatorFinder::new(find, rng.fork()),
@@ -244,7 +248,7 @@ fn start(servers: &str, group: &str, assignor: &str, index: usize, shared: &Shar
 }
 
 fn drive(mut driver: Driver, inputs: &Receiver<Input>, index: usize, shared: &Shared) {
-    driver.member.handle(driver.now(), MembershipEvent::Subscribed(BTreeSet::from([TOPIC.into()])));
+    driver.member.handle(driver.now(), MembershipEvent::Subscribed(BTreeSet::from([driver.topic.clone()])));
     while let Some(due) = driver.work() {
         let now = driver.now();
         let status = driver.member.status(now);
@@ -290,7 +294,7 @@ fn members_share_a_topic(servers: &str) {
             let mut seen = shared.0.lock().unwrap();
             seen.resize(index + 1, Seen::default());
             drop(seen);
-            start(servers, &group, assignor, index, &shared)
+            start(servers, TOPIC, &group, assignor, index, &shared)
         };
         let mut members = vec![add(0)];
         until_settled(&shared, 0, &[6]);
@@ -319,9 +323,80 @@ fn members_share_a_topic_of_broker_lite() {
     members_share_a_topic(broker.bootstrap_servers());
 }
 
+fn kafka() -> &'static LiveKafka {
+    static KAFKA: OnceLock<LiveKafka> = OnceLock::new();
+    KAFKA.get_or_init(|| {
+        let kafka = LiveKafka::start_with(&KafkaOptions::default().property("group.initial.rebalance.delay.ms", "0"));
+        kafka.create_topic(TOPIC, PARTITIONS.cast_unsigned(), 1).unwrap();
+        kafka
+    })
+}
+
 #[test]
 fn members_share_a_topic_of_kafka() {
-    let kafka = LiveKafka::start_with(&KafkaOptions::default().property("group.initial.rebalance.delay.ms", "0"));
-    kafka.create_topic(TOPIC, PARTITIONS.cast_unsigned(), 1).unwrap();
-    members_share_a_topic(kafka.bootstrap_servers());
+    members_share_a_topic(kafka().bootstrap_servers());
+}
+
+/// Java's consumer of the topic that is called as the group, which ends with the first record that it reads.
+fn java(group: &str, assignor: &str) -> JoinHandle<()> {
+    let property = format!("partition.assignment.strategy=org.apache.kafka.clients.consumer.{assignor}");
+    let group = group.to_owned();
+    std::thread::spawn(move || {
+        let mut arguments = vec!["--bootstrap-server", kafka().bootstrap_servers(), "--topic", &group, "--group", &group];
+        arguments.extend(["--from-beginning", "--max-messages", "1", "--timeout-ms", "60000", "--command-property", &property]);
+        let output = kafka().run_tool("org.apache.kafka.tools.consumer.ConsoleConsumer", &arguments, b"").unwrap();
+        let printed = output.into_text().unwrap();
+        assert!(printed.contains("for everybody"), "{printed}");
+    })
+}
+
+/// Each question is one to the broker: no time is waited for.
+fn until_there(group: &str) {
+    let mut peer = Peer::connect(kafka().bootstrap_servers());
+    let request = DescribeGroupsRequest { groups: vec![group.into()], ..DescribeGroupsRequest::default() };
+    let begun = std::time::Instant::now();
+    while peer.ask(5, &request).groups[0].group_state != "Stable" {
+        assert!(begun.elapsed() < WITHIN, "Java's consumer did not join");
+    }
+}
+
+fn a_record_in_each_partition(topic: &str) {
+    let client = Client::builder().set("bootstrap.servers", kafka().bootstrap_servers()).unwrap().build().unwrap();
+    let producer = client.producer().unwrap();
+    for partition in 0..PARTITIONS {
+        drop(producer.try_send(&Record::to(topic).partition(partition).value("for everybody")).unwrap());
+    }
+    producer.flush_blocking();
+}
+
+#[test]
+fn java_s_consumers_and_members_hand_partitions_to_each_other() {
+    let assignors = [
+        ("range", "RangeAssignor"),
+        ("roundrobin", "RoundRobinAssignor"),
+        ("sticky", "StickyAssignor"),
+        ("cooperative-sticky", "CooperativeStickyAssignor"),
+    ];
+    for (index, (name, class)) in assignors.into_iter().enumerate() {
+        let group = unique_name(&format!("with-java-{name}"));
+        kafka().create_topic(&group, PARTITIONS.cast_unsigned(), 1).unwrap();
+        let shared: Shared = Arc::new((Mutex::new(vec![Seen::default()]), Condvar::new()));
+        let add = || start(kafka().bootstrap_servers(), &group, &group, name, 0, &shared);
+        // Who is first leads and divides, by turns.
+        let (member, java) = if index % 2 == 0 {
+            let java = java(&group, class);
+            until_there(&group);
+            (add(), java)
+        } else {
+            let member = add();
+            until_settled(&shared, 0, &[6]);
+            (member, java(&group, class))
+        };
+        until_settled(&shared, 0, &[3]);
+        a_record_in_each_partition(&group);
+        java.join().unwrap();
+        until_settled(&shared, 0, &[6]);
+        member.input.send(Input::Close).unwrap();
+        member.thread.join().unwrap();
+    }
 }
