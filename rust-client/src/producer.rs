@@ -531,6 +531,7 @@ impl Driver {
 
     fn connect(&self, broker: i32) {
         let (client, events) = (self.client.clone(), self.events.clone());
+        let pause = self.config.retry_backoff;
         tokio::spawn(async move {
             let connected = async {
                 let connection = client.connection(broker, Purpose::Produce).await?;
@@ -547,6 +548,9 @@ impl Driver {
                     closed = connection.wait_closed() => was_idle = closed.was_idle,
                     () = events.closed() => return,
                 }
+            } else {
+                // A leader that metadata does not list fails at once: asked for again without a pause, it would keep this thread busy.
+                tokio::time::sleep(pause).await;
             }
             let _ = events.send(Event::Disconnected(broker, was_idle));
         });
