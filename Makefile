@@ -69,6 +69,7 @@ proof: ## what takes too long for `make test`: the ignored tests one after anoth
 	@$(MAKE) --no-print-directory setup
 	cargo test --workspace --locked -- --ignored --test-threads 1 --nocapture
 	@$(MAKE) --no-print-directory hostile INPUTS=1000000
+	@$(MAKE) --no-print-directory fuzz SECONDS=60
 	@echo "make proof: passed"
 
 kafka: ## fetch Apache Kafka from Maven Central, once, for the tests

@@ -30,7 +30,7 @@ for target in "${targets[@]}"; do
     echo "fuzz: $target, $seconds s"
     cargo +nightly fuzz run "${fuzz[@]}" "$target" "$work" "corpus/$target" -- \
         -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=1 2>&1 |
-        grep -vE '^#[0-9]+\s+(NEW|REDUCE|RELOAD|pulse)|NEW_FUNC'
+        grep -vE '^#[0-9]+\s+(NEW|REDUCE|RELOAD|pulse)|NEW_FUNC|^"|ecommended dictionary'
     if [ -n "${KEEP:-}" ]; then
         rm -rf "$build/merged"
         mkdir -p "$build/merged"
