@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ottla_broker::{ApiKey, Broker, Clock, GroupState, GroupStatus};
 use ottla_protocol::compression::Compression;
+use ottla_protocol::messages::OffsetCommitRequest;
 use ottla_protocol::record::verify_crc;
 
 /// Runs kcat to its end and answers what it printed.
@@ -156,27 +157,59 @@ fn wait_for_group(broker: &Broker, wanted: impl Fn(&GroupStatus) -> bool) {
     }
 }
 
+/// A member that ends does not wait until its LeaveGroup is answered.
+fn wait_for_leaves(broker: &Broker, count: usize) {
+    let left = |entry: &ottla_broker::JournalEntry| entry.api == ApiKey::LeaveGroup;
+    let all = || broker.journal().count(left) >= count;
+    let came = broker.journal().wait_for_blocking(Duration::from_secs(60), |entry| left(entry) && all());
+    assert!(came.is_some(), "{count} members leave");
+    // What comes behind it on the broker's one thread is answered after it.
+    kcat(broker, &["-L"], "");
+}
+
+/// All commits that came: when, in which generation, partitions with offsets.
+fn commits(broker: &Broker) -> Vec<String> {
+    let entries = broker.journal().entries();
+    let show = |entry: &ottla_broker::JournalEntry| {
+        let request = entry.decode::<OffsetCommitRequest>()?;
+        let partitions = request.topics.iter().flat_map(|topic| &topic.partitions);
+        let offsets: Vec<(i32, i64)> = partitions.map(|it| (it.partition_index, it.committed_offset)).collect();
+        Some(format!("{} {} {} {offsets:?}", entry.at_ms, request.member_id, request.generation_id_or_member_epoch))
+    };
+    entries.iter().filter_map(show).collect()
+}
+
 fn two_members_share_a_topic(strategy: &str) {
     let broker = Broker::builder().topic("t", 4).journal(1000).start().unwrap();
     let stable = |count: usize| move |it: &GroupStatus| it.state == GroupState::Stable && it.members.len() == count;
+    let produce = |values: std::ops::Range<u32>| {
+        let values: String = values.map(|i| format!("value {i}\n")).collect();
+        for partition in ["0", "1", "2", "3"] {
+            kcat(&broker, &["-P", "-t", "t", "-p", partition], &values);
+        }
+    };
+    let (seen, lines) = std::sync::mpsc::channel::<(usize, String)>();
+    let mut read = BTreeSet::new();
+    let mut read_on = |count: usize| {
+        let mut partitions: [BTreeSet<String>; 2] = Default::default();
+        while read.len() < count {
+            let (name, line) = lines.recv_timeout(Duration::from_secs(60)).unwrap();
+            partitions[name].insert(line.split(' ').next().unwrap().to_owned());
+            assert!(read.insert(line.clone()), "{line} came twice");
+        }
+        partitions.map(|it| it.len())
+    };
+    produce(0..1);
     let mut first = GroupMember::start(&broker, strategy);
-    wait_for_group(&broker, stable(1));
+    let mut readers = vec![first.lines(&seen, 0)];
+    // Before it has begun everywhere there is no other: where a rebalance takes a partition away while librdkafka looks for the
+    // beginning, it begins there again when it gets the partition back, whatever is committed (seen with 2.0.2).
+    assert_eq!(read_on(4), [4, 0]);
     let mut second = GroupMember::start(&broker, strategy);
+    readers.push(second.lines(&seen, 1));
     wait_for_group(&broker, |it| stable(2)(it) && it.members.iter().all(|member| member.assignment.len() > 20));
-
-    let (seen, lines) = std::sync::mpsc::channel();
-    let readers = [first.lines(&seen, 0), second.lines(&seen, 1)];
-    for partition in 0..4 {
-        let values: String = (0..50).map(|i| format!("value {i}\n")).collect();
-        kcat(&broker, &["-P", "-t", "t", "-p", &partition.to_string()], &values);
-    }
-    let (mut read, mut readers_of) = (BTreeSet::new(), [BTreeSet::new(), BTreeSet::new()]);
-    while read.len() < 200 {
-        let (name, line) = lines.recv_timeout(Duration::from_secs(60)).unwrap();
-        readers_of[name].insert(line.split(' ').next().unwrap().to_owned());
-        assert!(read.insert(line.clone()), "{line} came twice");
-    }
-    assert_eq!((readers_of[0].len(), readers_of[1].len()), (2, 2), "{readers_of:?}");
+    produce(1..50);
+    assert_eq!(read_on(200), [2, 2]);
 
     // Who goes has committed, and the other one takes over without reading anything again.
     second.interrupt();
@@ -187,10 +220,11 @@ fn two_members_share_a_topic(strategy: &str) {
     for reader in readers {
         reader.join().unwrap();
     }
+    wait_for_leaves(&broker, 2);
     let status = broker.group_status("g").unwrap();
     assert_eq!((status.state, status.members.len()), (GroupState::Empty, 0));
     let committed: Vec<i64> = (0..4).map(|partition| broker.committed_offset("g", "t", partition).unwrap().0).collect();
-    assert_eq!(committed, [50, 50, 50, 51]);
+    assert_eq!(committed, [50, 50, 50, 51], "{:#?}", commits(&broker));
 }
 
 #[test]
@@ -228,5 +262,6 @@ fn a_member_goes_on_when_its_coordinator_stops() {
     member.interrupt();
     reader.join().unwrap();
     let committed = [0, 1].map(|partition| broker.committed_offset("g", "t", partition).unwrap().0);
-    assert_eq!((committed, broker.group_status("g").unwrap().state), ([3, 3], GroupState::Empty));
+    // Whether it also leaves the group is not looked at: librdkafka does not always, soon after its coordinator has moved.
+    assert_eq!(committed, [3, 3], "{:#?}", commits(&broker));
 }
