@@ -65,7 +65,7 @@ pub enum Verb {
     LeaveUnanswered,
     /// All frames to and from a broker are late.
     Slow,
-    /// A rule for the brokers' fault model: see [`crate::faults`].
+    /// A rule for the brokers' fault model.
     Fault,
 }
 

@@ -408,7 +408,7 @@ fn what_a_killed_broker_has_forgotten_is_not_written_twice() {
 }
 
 #[test]
-fn what_a_broker_has_lost_goes_again_in_order_under_a_new_epoch() {
+fn what_is_in_doubt_when_a_broker_has_lost_the_sequence_fails_and_the_rest_goes_on_under_a_new_epoch() {
     let mut harness = Harness::new(settings(), 1);
     let mut before: Vec<_> = (0..4).map(|_| harness.send(&[0; 6_000])).collect();
     harness.advance(Duration::from_millis(5));
@@ -418,7 +418,9 @@ fn what_a_broker_has_lost_goes_again_in_order_under_a_new_epoch() {
     assert!(before.iter_mut().all(|handle| handle.try_result().unwrap().is_ok()));
     let mut handles = filled(&mut harness, 3);
     let tokens: Vec<u64> = harness.take_requests().iter().map(|(token, _)| *token).collect();
-    harness.cut(&tokens);
+    // The first two get no answer, the third is refused.
+    harness.cut(&tokens[..2]);
+    harness.answer(tokens[2], ErrorCode::NotLeaderOrFollower, -1);
     harness.sender.on_connected(1);
     // It lost acknowledged batches too: an unclean election.
     let (mut last, mut log) = (Some((1, 1)), vec![(0, -1)]);
@@ -426,8 +428,12 @@ fn what_a_broker_has_lost_goes_again_in_order_under_a_new_epoch() {
         harness.advance(Duration::from_millis(500));
         answer_as_killed(&mut harness, &mut last, &mut log);
     }
-    assert_eq!(log[1..], [(1, 0), (1, 1), (1, 2)]);
-    assert_eq!(offsets(&mut handles), [800, 800, 800]);
+    assert_eq!(log[1..], [(1, 0)], "what was refused is in no log");
+    for handle in &mut handles[..2] {
+        let error = handle.try_result().unwrap().unwrap_err();
+        assert_eq!((error.name(), error.possibly_written()), ("OUT_OF_ORDER_SEQUENCE_NUMBER", true), "{error}");
+    }
+    assert_eq!(handles[2].try_result().unwrap().unwrap().offset, 800);
     assert_eq!(harness.accumulator.quota().used_bytes(), 0);
 }
 

@@ -1,6 +1,7 @@
 //! What brokers answered: to Produce, and to InitProducerId.
 
 use crate::mutants::{self, Mutant};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
@@ -152,12 +153,9 @@ impl Sender {
                 let wait = backoff(batch.attempts.saturating_sub(1), backoff_first, backoff_max, &mut self.rng);
                 self.put_back(index, batch);
                 if matches!(verdict, Verdict::Renumber) {
-                    self.put_back_held(index);
+                    self.break_off(index, &error);
                 }
                 if let Some(lane) = self.lanes.get_mut(&index) {
-                    if matches!(verdict, Verdict::Renumber) {
-                        lane.sequences.break_off();
-                    }
                     lane.muted_until = now + wait;
                 }
                 self.timer(now + wait, Timer::Due(index));
@@ -253,15 +251,18 @@ impl Sender {
                     return Verdict::Retry;
                 }
                 let tells = |next: &ProducerBatch| next.in_doubt && next.header.base_sequence == end(batch);
-                match batch.in_doubt && lane.retry.front().is_some_and(tells) {
-                    // A broker that knows nothing of a producer takes any sequence for the first: that it has the next one tells
-                    // nothing then of this one, and sent again it would come behind it.
-                    true if !lane.sequences.has_acked() => Verdict::Failed,
-                    true => Verdict::Hold,
-                    false => Verdict::Renumber,
+                // A broker that knows nothing of a producer takes any sequence for the first: that it has the next one tells nothing
+                // then of this one, and sent again it would come behind it.
+                let tells = lane.sequences.has_acked() && lane.retry.front().is_some_and(tells);
+                match (batch.in_doubt, tells) {
+                    (true, true) => Verdict::Hold,
+                    // Under other numbers the broker could not tell it from the attempt that is in doubt, which may be in the log
+                    // or still on its way there: once at most, and the application hears that nobody knows.
+                    (true, false) => Verdict::Failed,
+                    (false, _) => Verdict::Renumber,
                 }
             }
-            (Some(ErrorCode::UnknownProducerId), Some(_)) => Verdict::Renumber,
+            (Some(ErrorCode::UnknownProducerId), Some(_)) if !batch.in_doubt => Verdict::Renumber,
             _ if error.is_retriable() => Verdict::Retry,
             _ => Verdict::Failed,
         }
@@ -272,6 +273,19 @@ impl Sender {
         if let Some(lane) = self.lanes.get_mut(&index) {
             let at = lane.retry.iter().position(|waiting| waiting.serial >= batch.serial).unwrap_or(lane.retry.len());
             lane.retry.insert(at, batch);
+        }
+    }
+
+    /// The partition's numbers are of no use any more: what is to be sent again gets new ones. What is in doubt can't, and fails.
+    fn break_off(&mut self, index: u32, error: &Error) {
+        self.put_back_held(index);
+        let Some(lane) = self.lanes.get_mut(&index) else { return };
+        let waiting = std::mem::take(&mut lane.retry).into_iter();
+        let (doubtful, sure): (VecDeque<_>, VecDeque<_>) = waiting.partition(|batch| batch.in_doubt);
+        lane.retry = sure;
+        lane.sequences.break_off();
+        for batch in doubtful {
+            self.fail(index, batch, error.clone(), Vec::new());
         }
     }
 
