@@ -324,6 +324,13 @@ impl Group {
 }
 
 impl Inner {
+    /// These partitions are not to start any more.
+    fn leave_out(&mut self, partitions: &[TopicPartition]) {
+        for key in partitions {
+            self.initializing.remove(key);
+        }
+    }
+
     /// As whom offsets are committed: as a member, or by hand as none.
     fn identity(&self) -> Option<GroupIdentity> {
         if self.subscribed || self.membership.state() != MemberState::Unsubscribed && self.close_by.is_none() {

@@ -33,7 +33,7 @@ impl Group {
             QuestionKind::Lost => {
                 {
                     let mut inner = self.inner();
-                    inner.initializing.retain(|key| !question.partitions.contains(key));
+                    inner.leave_out(&question.partitions);
                     inner.committer.forget(&question.partitions);
                 }
                 self.consumer.change(|fetcher| fetcher.remove(&question.partitions));
@@ -97,7 +97,7 @@ impl Group {
             }
             fetcher.remove(partitions);
         });
-        inner.initializing.retain(|key| !partitions.contains(key));
+        inner.leave_out(partitions);
         inner.revoking.clone_from(&positions);
         positions
     }
@@ -188,17 +188,13 @@ impl Group {
         members: Vec<MemberSubscription>,
     ) {
         let mut run = Assigning { group: self.clone(), token, topics, result: None };
-        let work = move || run.result = Some(assignor.assign(&run.topics, &members));
+        let mut work = move || run.result = Some(assignor.assign(&run.topics, &members));
         if own {
-            self.consumer.push_work(Work::Answer(Box::pin(async move { run_once(work) })));
+            self.consumer.push_work(Work::Answer(Box::pin(async move { work() })));
         } else {
             self.client.offload.run(Box::new(work));
         }
     }
-}
-
-fn run_once(work: impl FnOnce()) {
-    work();
 }
 
 /// An assignor's run: what came of it is told when this is dropped.

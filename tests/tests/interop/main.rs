@@ -7,6 +7,7 @@ mod consumer;
 mod dropped_waiters;
 mod executors;
 mod gone;
+mod groups;
 mod helper;
 mod kafka_tools;
 mod line;

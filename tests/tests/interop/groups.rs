@@ -1,0 +1,159 @@
+//! Members of a group: they share a topic's partitions by each assignor, and what they commit outlives them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ottla::{Client, Consumer, OffsetAndMetadata, Record, TopicPartition};
+use ottla_tests::kafka::unique_name;
+
+use crate::helper::{PATIENCE, client, on_both, topic};
+
+const PARTITIONS: i32 = 6;
+
+/// So many records into each partition.
+fn write(client: &Client, topic: &str, count: usize) {
+    let producer = client.producer().unwrap();
+    let mut deliveries = Vec::new();
+    for partition in 0..PARTITIONS {
+        for _ in 0..count {
+            deliveries.push(producer.try_send(&Record::to(topic).partition(partition).value("x")).unwrap());
+        }
+    }
+    for delivery in deliveries {
+        delivery.wait().unwrap();
+    }
+}
+
+fn member(client: &Client, group: &str, topic: &str, properties: &[(&str, &str)]) -> Consumer {
+    let builder = client.consumer_builder().group(group).set("auto.offset.reset", "earliest").set("heartbeat.interval.ms", "100");
+    let builder = properties.iter().fold(builder, |builder, (name, value)| builder.set(name, value));
+    let consumer = builder.build().unwrap();
+    consumer.subscribe([topic]).unwrap();
+    consumer
+}
+
+/// What a member has got of each partition, as (offset, how often).
+type Got = BTreeMap<(i32, i64), usize>;
+
+fn take(consumer: &Consumer, got: &mut Got) -> u64 {
+    let Some(batch) = consumer.next_blocking(Duration::from_millis(50)).unwrap() else { return 0 };
+    let mut count = 0;
+    for record in batch.records() {
+        *got.entry((batch.partition(), record.offset)).or_default() += 1;
+        count += 1;
+    }
+    count
+}
+
+/// Reads on a thread of its own until it is told to stop; closes, and answers with what it got.
+fn reader(consumer: Consumer, stop: &AtomicBool, total: &AtomicU64) -> Got {
+    let mut got = Got::new();
+    while !stop.load(Ordering::SeqCst) {
+        total.fetch_add(take(&consumer, &mut got), Ordering::SeqCst);
+    }
+    consumer.close().wait().unwrap();
+    got
+}
+
+fn wait_for(what: &str, so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn two_members_share_by_each_assignor_and_what_they_commit_outlives_them() {
+    on_both(|servers| {
+        for strategy in ["range", "roundrobin", "sticky", "cooperative-sticky"] {
+            let client = client(servers, &[]);
+            let (topic, group) = (topic(&client, PARTITIONS), unique_name("group"));
+            write(&client, &topic, 50);
+            let properties = [("partition.assignment.strategy", strategy)];
+            let (first, second) = (member(&client, &group, &topic, &properties), member(&client, &group, &topic, &properties));
+            let mut early = Got::new();
+            let start = Instant::now();
+            let half = |consumer: &Consumer| {
+                let state = consumer.group_state().unwrap();
+                state.state == "Stable" && state.owned.len() == 3 && consumer.assignment().len() == 3
+            };
+            while !(half(&first) && half(&second)) {
+                assert!(start.elapsed() < PATIENCE, "{strategy}: {:?} {:?}", first.group_state(), second.group_state());
+                take(&first, &mut early);
+                take(&second, &mut early);
+            }
+            assert_eq!(first.group_state().unwrap().assignor.unwrap(), strategy);
+            let (stop_first, stop_second, total) = (AtomicBool::new(false), AtomicBool::new(false), AtomicU64::new(0));
+            total.store(early.values().map(|count| *count as u64).sum(), Ordering::SeqCst);
+            std::thread::scope(|scope| {
+                let one = scope.spawn(|| reader(first, &stop_first, &total));
+                let two = scope.spawn(|| reader(second, &stop_second, &total));
+                wait_for("all that was written is read", || total.load(Ordering::SeqCst) >= 300);
+                stop_first.store(true, Ordering::SeqCst);
+                let mut got = one.join().unwrap();
+                // The other goes on where it has left.
+                write(&client, &topic, 10);
+                wait_for("what is written after one has left is read", || total.load(Ordering::SeqCst) >= 360);
+                stop_second.store(true, Ordering::SeqCst);
+                for (at, count) in two.join().unwrap().into_iter().chain(early) {
+                    *got.entry(at).or_default() += count;
+                }
+                assert_eq!(got.len(), 360, "{strategy}: no record is skipped");
+                assert!(got.values().all(|count| *count == 1), "{strategy}: nor handed out twice, since nobody fell silent");
+            });
+            // A third comes when both are gone.
+            write(&client, &topic, 1);
+            let third = member(&client, &group, &topic, &properties);
+            let mut got = Got::new();
+            while got.len() < 6 {
+                take(&third, &mut got);
+            }
+            assert_eq!(
+                got.keys().copied().collect::<Vec<_>>(),
+                (0..PARTITIONS).map(|p| (p, 60)).collect::<Vec<_>>(),
+                "{strategy}"
+            );
+            third.close().wait().unwrap();
+        }
+    });
+}
+
+#[test]
+fn offsets_come_back_as_they_were_committed() {
+    on_both(|servers| {
+        let client = client(servers, &[]);
+        let (topic, group) = (topic(&client, 2), unique_name("group"));
+        // By hand, without being a member.
+        let consumer = client.consumer_builder().group(&group).build().unwrap();
+        let at = OffsetAndMetadata { offset: 41, leader_epoch: 0, metadata: "ß and bytes".into() };
+        consumer.commit_offsets_blocking([(TopicPartition::new(topic.as_str(), 1), at.clone())]).unwrap();
+        consumer.close().wait().unwrap();
+        let consumer = client.consumer_builder().group(&group).build().unwrap();
+        let committed = consumer.committed_blocking([(&topic, 0), (&topic, 1)]).unwrap();
+        assert_eq!(committed.into_values().collect::<Vec<_>>(), [None, Some(at)]);
+        consumer.close().wait().unwrap();
+    });
+}
+
+#[test]
+fn a_static_member_keeps_its_partitions_over_a_restart() {
+    on_both(|servers| {
+        let client = client(servers, &[]);
+        let (topic, group) = (topic(&client, PARTITIONS), unique_name("group"));
+        let mut generations = Vec::new();
+        for round in 0..2_i64 {
+            let consumer = member(&client, &group, &topic, &[("group.instance.id", "one"), ("session.timeout.ms", "30000")]);
+            write(&client, &topic, 1);
+            let mut got = Got::new();
+            while got.len() < 6 {
+                take(&consumer, &mut got);
+            }
+            assert!(got.keys().all(|(_, offset)| *offset == round), "{got:?}");
+            generations.push(consumer.group_state().unwrap().generation);
+            consumer.close().wait().unwrap();
+        }
+        assert_eq!(generations[0], generations[1], "no rebalance");
+    });
+}
