@@ -1,7 +1,7 @@
 //! A member of a group of the classic protocol: joins, hears or says who reads what, and lives by heartbeats.
 //!
-//! The states stand in [`State`], with what leads from one to the next. What goes on in each: [`steps`]; what answers mean:
-//! [`answers`]; the requests: [`requests`].
+//! The states stand in [`State`], with what leads from one to the next. What goes on in each: `steps`; what answers mean:
+//! `answers`; the requests: `requests`.
 
 mod answers;
 #[cfg(test)]
