@@ -39,8 +39,10 @@ pub(crate) struct Shared {
 pub(crate) enum Work {
     /// To hear of an error.
     Error(Error),
-    /// To answer a question of its group's, or to run an assignor: on the thread that asks for records.
+    /// To answer a question of its group's, on the thread that asks for records.
     Answer(Answering),
+    /// To run an assignor of its own there.
+    Assign(Answering),
 }
 
 /// The piece of work that is being done.
@@ -221,22 +223,16 @@ impl Shared {
         }
     }
 
-    /// What is to be answered when nobody asks for records any more.
-    pub(crate) fn take_work(&self) -> Option<Answering> {
+    /// What is still to be done when nobody asks for records any more; and whether the application's code has begun with it.
+    pub(crate) fn take_work(&self) -> Option<(Work, bool)> {
         let mut state = self.state();
         match std::mem::replace(&mut state.doing, Doing::Nothing) {
-            Doing::Waiting(waiting) => return Some(waiting),
+            Doing::Waiting(waiting) => Some((Work::Answer(waiting), true)),
             Doing::Polled => {
                 state.doing = Doing::Polled;
-                return None;
+                None
             }
-            Doing::Nothing => {}
-        }
-        loop {
-            match state.work.pop_front()? {
-                Work::Answer(answering) => return Some(answering),
-                Work::Error(_) => {}
-            }
+            Doing::Nothing => state.work.pop_front().map(|work| (work, false)),
         }
     }
 
@@ -266,7 +262,7 @@ impl Shared {
                 }
                 Doing::Waiting(answering) => answering,
                 Doing::Nothing => match state.work.pop_front() {
-                    Some(Work::Answer(answering)) => answering,
+                    Some(Work::Answer(answering) | Work::Assign(answering)) => answering,
                     Some(Work::Error(error)) => return Poll::Ready(Err(error)),
                     None => return Poll::Ready(Ok(served)),
                 },

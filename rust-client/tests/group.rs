@@ -8,6 +8,8 @@
     reason = "a test ends at what it does not expect"
 )]
 
+#[path = "group/answers.rs"]
+mod answers;
 #[path = "group/paused_time.rs"]
 mod paused_time;
 

@@ -308,9 +308,16 @@ impl Driver {
         if !self.group.alone.load(Ordering::Acquire) {
             return;
         }
-        while let Some(work) = self.group.consumer.take_work() {
+        while let Some((work, begun)) = self.group.consumer.take_work() {
+            // None of the application's code runs here: its listener is not asked any more, its assignor not run.
+            let Work::Answer(answering) = work else { continue };
+            let group = self.group.clone();
             self.tasks.spawn(async move {
-                work.await;
+                if begun {
+                    group.end(answering).await;
+                } else {
+                    answering.await;
+                }
                 Answer::Served
             });
         }

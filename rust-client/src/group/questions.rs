@@ -77,11 +77,26 @@ impl Group {
                         self.consumer.push_work(Work::Error(error));
                     }
                 }
-                let mut inner = self.inner();
-                inner.committer.forget(&partitions);
-                inner.revoking.clear();
+                self.given_up(&partitions);
             }
         })
+    }
+
+    /// These partitions are not this member's any more.
+    fn given_up(&self, partitions: &[TopicPartition]) {
+        let mut inner = self.inner();
+        inner.committer.forget(partitions);
+        inner.revoking.clear();
+    }
+
+    /// Ends what the application has begun to answer, and will not come to its end with: it has gone.
+    pub(super) async fn end(self: Arc<Self>, begun: Answering) {
+        let positions = self.inner().revoking.clone();
+        // Why it fails is kept for whoever waits for the close.
+        let _ = self.final_commit(&positions).await;
+        self.given_up(&positions.into_keys().collect::<Vec<_>>());
+        // Which gives the answer.
+        drop(begun);
     }
 
     /// Hands out no more records of these partitions. What was taken before counts as consumed, since the application is here again.
@@ -190,7 +205,7 @@ impl Group {
         let mut run = Assigning { group: self.clone(), token, topics, result: None };
         let mut work = move || run.result = Some(assignor.assign(&run.topics, &members));
         if own {
-            self.consumer.push_work(Work::Answer(Box::pin(async move { work() })));
+            self.consumer.push_work(Work::Assign(Box::pin(async move { work() })));
         } else {
             self.client.offload.run(Box::new(work));
         }
