@@ -585,6 +585,9 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
                         inner.cluster.store(cluster);
                         version
                     };
+                    if inner.news.get().error.is_some() {
+                        tracing::info!("metadata again");
+                    }
                     inner.news.set(News { version, error: None });
                 }
                 Err(error) => {

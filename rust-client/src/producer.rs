@@ -474,7 +474,12 @@ struct Driver {
 impl Driver {
     async fn run(mut self, wake: Arc<Notify>, mut mailbox: mpsc::UnboundedReceiver<Event>, mut stopped: watch::Receiver<()>) {
         let mut news = self.client.news();
+        let mut ended = false;
         loop {
+            if let Some(error) = self.sender.fatal_error().filter(|_| !ended) {
+                tracing::error!(%error, "the producer has come to its end");
+                ended = true;
+            }
             let cluster = self.client.cluster();
             let deadline = self.sender.poll(self.client.clock.now(), &cluster, &mut self.commands);
             self.carry_out();
