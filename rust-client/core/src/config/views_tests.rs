@@ -184,3 +184,24 @@ fn backoffs_grow() {
     let reconnect = config(&[("reconnect.backoff.ms", "0")]).client().unwrap();
     assert_eq!(reconnect.reconnect_backoff, Duration::ZERO);
 }
+
+#[test]
+fn a_members_defaults_and_what_contradicts() {
+    assert_eq!(config(&[]).group().unwrap(), None);
+    let group = config(&[("group.id", "g")]).group().unwrap().unwrap();
+    assert_eq!((group.group_id.as_str(), group.group_instance_id), ("g", None));
+    assert_eq!(group.assignment_strategy, ["range", "roundrobin"]);
+    assert_eq!((group.session_timeout, group.heartbeat_interval), (ms(45_000), ms(3000)));
+    assert_eq!((group.max_poll_interval, group.coordinator_query_interval), (ms(300_000), ms(600_000)));
+    assert_eq!((group.auto_commit_interval, group.auto_offset_store), (Some(ms(5000)), true));
+    for never in [("enable.auto.commit", "false"), ("auto.commit.interval.ms", "0")] {
+        assert_eq!(config(&[("group.id", "g"), never]).group().unwrap().unwrap().auto_commit_interval, None, "{never:?}");
+    }
+    let strategies = [("group.id", "g"), ("partition.assignment.strategy", " cooperative-sticky ,range,")];
+    assert_eq!(config(&strategies).group().unwrap().unwrap().assignment_strategy, ["cooperative-sticky", "range"]);
+    let set = |name, value| config(&[("group.id", "g"), (name, value)]).group();
+    wrong(set("heartbeat.interval.ms", "45000"), &["heartbeat.interval.ms=45000", "session.timeout.ms=45000"]);
+    wrong(set("max.poll.interval.ms", "44999"), &["max.poll.interval.ms=44999", "session.timeout.ms=45000"]);
+    assert_eq!(set("group.protocol", "consumer").unwrap_err().kind(), ErrorKind::UnsupportedFeature);
+    assert_eq!(set("group.instance.id", "one").unwrap().unwrap().group_instance_id.as_deref(), Some("one"));
+}
