@@ -76,6 +76,20 @@ impl Consumer {
     /// Reads these topics from now on, sharing their partitions with the other members of the group. Replaces what was subscribed
     /// to before; none is as [`Consumer::unsubscribe`], without waiting. Takes effect while [`Consumer::next`] is asked.
     ///
+    /// ```no_run
+    /// # async fn example(client: ottla::Client) -> Result<(), ottla::Error> {
+    /// let consumer = client.consumer_builder().group("billing").set("enable.auto.commit", "false").build()?;
+    /// consumer.subscribe(["orders"])?;
+    /// while let Some(batch) = consumer.next().await? {
+    ///     for record in batch.records() {
+    ///         println!("{}: {:?}", record.offset, record.value);
+    ///     }
+    ///     consumer.commit(&batch).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::State`] without `group.id`, or if partitions are assigned by hand.
     pub fn subscribe<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> Result<(), Error> {
