@@ -10,7 +10,7 @@ use ottla_simulation::schedule::generate;
 use ottla_simulation::{run, run_traced};
 
 /// How many schedules a plain test run makes; OTTLA_SIMULATION_SEEDS says otherwise.
-const SEEDS: u64 = 4000;
+const SEEDS: u64 = 2000;
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
