@@ -53,3 +53,4 @@ pub use ottla_core::random::Rng;
 pub use ottla_protocol::record::{HeadersView, RecordHeader, RecordView};
 pub use ottla_protocol::{ErrorCode, Text, Uuid};
 pub use producer::{Delivery, Producer, ProducerBuilder, Record, TopicProducer};
+pub use runtime::{after_fork_in_child, forks};

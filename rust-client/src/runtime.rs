@@ -2,33 +2,75 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::time::{Clock, Instant};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 /// The process' runtime: it lives as long as the process.
-static SHARED: OnceLock<Result<Handle, String>> = OnceLock::new();
+static SHARED: ArcSwapOption<Started> = ArcSwapOption::const_empty();
 
-fn start() -> Result<Handle, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+/// How often this process was born of a fork.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+
+struct Started {
+    forks: u32,
+    handle: Handle,
+    /// Dropped, it ends the thread: only where two were started at once.
+    _stop: oneshot::Sender<()>,
+}
+
+/// To be called in the child after `fork()`, where the IO thread is gone: clients that are made from now on get a runtime of their
+/// own. Those from before the fork can't be used, and must not even be dropped: what the lost thread had locked stays locked.
+///
+/// It does nothing but count, so that a handler of `pthread_atfork` may call it.
+pub fn after_fork_in_child() {
+    FORKS.fetch_add(1, Ordering::SeqCst);
+}
+
+/// How often [`after_fork_in_child`] was called: a client is of another process if it remembers another number.
+#[must_use]
+pub fn forks() -> u32 {
+    FORKS.load(Ordering::Relaxed)
+}
+
+fn start(forks: u32) -> std::io::Result<Started> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
-    std::thread::Builder::new()
-        .name("ottla-io".to_owned())
-        .spawn(move || runtime.block_on(std::future::pending::<()>()))
-        .map_err(|error| error.to_string())?;
-    Ok(handle)
+    let (stop, stopped) = oneshot::channel();
+    std::thread::Builder::new().name("ottla-io".to_owned()).spawn(move || runtime.block_on(stopped))?;
+    Ok(Started { forks, handle, _stop: stop })
 }
 
 pub(crate) fn shared() -> Result<Handle, Error> {
-    match SHARED.get_or_init(start) {
-        Ok(handle) => Ok(handle.clone()),
-        Err(error) => Err(Error::new(ErrorKind::Fatal, format!("the IO runtime can't be started: {error}"))),
+    let forks = forks();
+    let before = SHARED.load_full();
+    if let Some(started) = before.as_ref().filter(|started| started.forks == forks) {
+        return Ok(started.handle.clone());
     }
+    let failed = |error| Error::new(ErrorKind::Fatal, "the IO runtime can't be started").with_source(error);
+    let started = Arc::new(start(forks).map_err(failed)?);
+    let found = SHARED.compare_and_swap(&before, Some(started.clone()));
+    let found = arc_swap::Guard::into_inner(found);
+    let won = match (&found, &before) {
+        (Some(found), Some(before)) => Arc::ptr_eq(found, before),
+        (None, None) => true,
+        _ => false,
+    };
+    if won {
+        // Of the process before the fork: its locks may be held for ever.
+        std::mem::forget((found, before));
+        return Ok(started.handle.clone());
+    }
+    // Another thread was quicker; the thread that was started here ends.
+    shared()
 }
 
 /// The client's clocks: tokio's, so that a paused one drives a test, and the coarse wall clock.

@@ -12,11 +12,15 @@ static FORWARDING: Mutex<()> = Mutex::new(());
 /// What is called when an empty queue gets an event: a condition variable, a file descriptor, a callback.
 pub type Notify = Arc<dyn Fn() + Send + Sync>;
 
+/// What takes a queue's events instead of the queue.
+pub type Relay<T> = Arc<dyn Fn(T) + Send + Sync>;
+
 struct Inner<T> {
     events: VecDeque<T>,
     waker: Option<Waker>,
     notify: Option<Notify>,
     forward: Option<Arc<EventQueue<T>>>,
+    relay: Option<Relay<T>>,
 }
 
 /// See the module's page.
@@ -26,7 +30,8 @@ pub struct EventQueue<T> {
 
 impl<T> Default for EventQueue<T> {
     fn default() -> Self {
-        Self { inner: Mutex::new(Inner { events: VecDeque::new(), waker: None, notify: None, forward: None }) }
+        let inner = Inner { events: VecDeque::new(), waker: None, notify: None, forward: None, relay: None };
+        Self { inner: Mutex::new(inner) }
     }
 }
 
@@ -47,6 +52,11 @@ impl<T> EventQueue<T> {
         if let Some(target) = inner.forward.clone() {
             drop(inner);
             target.push(event);
+            return;
+        }
+        if let Some(relay) = inner.relay.clone() {
+            drop(inner);
+            relay(event);
             return;
         }
         inner.events.push_back(event);
@@ -136,6 +146,21 @@ impl<T> EventQueue<T> {
     }
 }
 
+impl<T> EventQueue<T> {
+    /// Gives what waits and all that comes to `relay`, on the thread that pushes it, or stops doing so: events of one kind become
+    /// part of another's queue. What the relay calls must not push into this queue. A queue that is forwarded goes on to be.
+    pub fn relay_to(&self, relay: Option<Relay<T>>) {
+        let mut inner = self.inner();
+        // Under the lock: what is pushed meanwhile would else overtake what waits.
+        if let Some(relay) = &relay {
+            inner.events.drain(..).for_each(|event| relay(event));
+        }
+        let before = std::mem::replace(&mut inner.relay, relay);
+        drop(inner);
+        drop(before);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -151,6 +176,19 @@ mod tests {
         assert!(!b.forward_to(Some(a.clone())));
         assert_eq!((b.try_pop(), b.try_pop(), a.try_pop()), (Some(1), Some(2), None));
         assert!(a.forward_to(None));
+        a.push(3);
+        assert_eq!((a.try_pop(), b.try_pop()), (Some(3), None));
+    }
+
+    #[test]
+    fn a_relay_gets_what_waits_and_what_comes_in_order() {
+        let (a, b) = (EventQueue::new(), EventQueue::new());
+        a.push(1);
+        let target = b.clone();
+        a.relay_to(Some(Arc::new(move |event: i32| target.push(format!("{event}")))));
+        a.push(2);
+        assert_eq!((b.try_pop().as_deref(), b.try_pop().as_deref(), a.try_pop()), (Some("1"), Some("2"), None));
+        a.relay_to(None);
         a.push(3);
         assert_eq!((a.try_pop(), b.try_pop()), (Some(3), None));
     }
