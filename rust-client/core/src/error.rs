@@ -135,6 +135,7 @@ struct Inner {
     code: Option<i16>,
     what: Cow<'static, str>,
     broker: Option<(i32, Arc<str>)>,
+    group: Option<Arc<str>>,
     topic: Option<Arc<str>>,
     partition: Option<i32>,
     offsets: Option<(i64, i64)>,
@@ -153,6 +154,7 @@ impl Error {
             code: None,
             what: what.into(),
             broker: None,
+            group: None,
             topic: None,
             partition: None,
             offsets: None,
@@ -246,6 +248,11 @@ impl Error {
         self.0.broker.as_ref().map(|(id, address)| (*id, &**address))
     }
 
+    /// The group.
+    pub fn group(&self) -> Option<&str> {
+        self.0.group.as_deref()
+    }
+
     /// The topic.
     pub fn topic(&self) -> Option<&str> {
         self.0.topic.as_deref()
@@ -265,6 +272,13 @@ impl Error {
     /// The offset to seek to in order to go on: behind the records that can't be read, or where a truncated log ends.
     pub fn next_offset(&self) -> Option<i64> {
         self.0.offsets.map(|(_, next)| next).filter(|next| *next >= 0)
+    }
+
+    /// Names the group.
+    #[must_use]
+    pub fn with_group(mut self, group: impl Into<Arc<str>>) -> Self {
+        self.inner().group = Some(group.into());
+        self
     }
 
     /// Names the topic.
@@ -359,6 +373,7 @@ fn advice(code: i16) -> Option<&'static str> {
         5 | 6 | 9 | 74 | 75 | 100 => "the partition's leader is changing; the client looks it up again and retries",
         7 | 13 => "the broker is slow or was cut off; it may have done what was asked",
         10 => "raise max.message.bytes of the topic, or send smaller records",
+        14..=16 => "the coordinator is changing; the client looks it up again and retries",
         17 => "topic names are 1 to 249 characters of letters, digits, '.', '_' and '-'",
         19 | 20 => "too few replicas are in sync: check the brokers, or min.insync.replicas",
         29..=31 | 53 | 65 => "give the client's principal the ACL, or use another principal",
@@ -369,6 +384,9 @@ fn advice(code: i16) -> Option<&'static str> {
         44 => "the broker's policy forbids it",
         45 | 59 => "the broker has lost or never had this producer's sequence",
         47 | 90 => "a newer producer with the same transactional.id has taken over",
+        68 => "stop the group's members first, or remove them",
+        69 => "check the group's name: nobody has joined it or committed to it, or it has been deleted",
+        86 => "stop the group's members first, or leave the topic's offsets as they are",
         _ => return None,
     })
 }
@@ -380,6 +398,10 @@ impl fmt::Display for Error {
         let inner = &*self.0;
         f.write_str(&inner.what)?;
         let mut separator = " (";
+        if let Some(group) = &inner.group {
+            write!(f, "{separator}group {group}")?;
+            separator = ", ";
+        }
         if let Some(topic) = &inner.topic {
             write!(f, "{separator}topic {topic}")?;
             separator = ", ";
@@ -481,6 +503,13 @@ mod tests {
         assert_eq!(error.code().map(|code| code.code()), Some(6));
         assert!(error.is_retriable() && !error.is_fatal() && !error.possibly_written());
         assert_eq!((error.topic(), error.partition(), error.broker()), (Some("orders"), Some(3), Some((1, "localhost:9092"))));
+        let error = Error::kafka(ErrorCode::NonEmptyGroup, "while deleting a group").with_group("readers");
+        assert_eq!(error.group(), Some("readers"));
+        assert_eq!(
+            error.to_string(),
+            "while deleting a group (group readers): the broker answered NON_EMPTY_GROUP (68): stop the group's members first, or \
+             remove them"
+        );
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl CoordinatorFinder {
             return;
         }
         self.in_flight = false;
-        match answer.and_then(|response| self.read(response)) {
+        match answer.and_then(|response| read_coordinator(&self.settings.key, &response)) {
             Ok(found) => {
                 (self.attempts, self.reported, self.last_error) = (0, None, None);
                 self.at = now + self.settings.query_interval;
@@ -171,23 +171,24 @@ impl CoordinatorFinder {
         wait
     }
 
-    fn read(&self, response: FindCoordinatorResponse) -> Result<CoordinatorInfo, Error> {
-        let mut coordinators = response.coordinators.into_iter();
-        let (code, message, id, host, port) = match coordinators.find(|one| one.key == self.settings.key) {
-            Some(one) => (one.error_code, one.error_message, one.node_id, one.host, one.port),
-            None => (response.error_code, response.error_message, response.node_id, response.host, response.port),
-        };
-        match ErrorCode::from_code(code) {
-            ErrorCode::None => {}
-            code => {
-                let message = message.map(|message| format!(": {message}")).unwrap_or_default();
-                return Err(Error::kafka(code, format!("while looking for the coordinator of {:?}{message}", self.settings.key)));
-            }
+}
+
+/// Who coordinates `key`, wherever the answer's version has it.
+pub(crate) fn read_coordinator(key: &Text, response: &FindCoordinatorResponse) -> Result<CoordinatorInfo, Error> {
+    let (code, message, id, host, port) = match response.coordinators.iter().find(|one| one.key == *key) {
+        Some(one) => (one.error_code, &one.error_message, one.node_id, &one.host, one.port),
+        None => (response.error_code, &response.error_message, response.node_id, &response.host, response.port),
+    };
+    match ErrorCode::from_code(code) {
+        ErrorCode::None => {}
+        code => {
+            let message = message.as_ref().map(|message| format!(": {message}")).unwrap_or_default();
+            return Err(Error::kafka(code, format!("while looking for the coordinator of {key:?}{message}")));
         }
-        match u16::try_from(port) {
-            Ok(port) if port > 0 && id >= 0 && !host.is_empty() => Ok(CoordinatorInfo { id, host: host.detach(), port }),
-            _ => Err(Error::new(ErrorKind::Protocol, "a broker named a coordinator without an address").retriable()),
-        }
+    }
+    match u16::try_from(port) {
+        Ok(port) if port > 0 && id >= 0 && !host.is_empty() => Ok(CoordinatorInfo { id, host: host.detach(), port }),
+        _ => Err(Error::new(ErrorKind::Protocol, "a broker named a coordinator without an address").retriable()),
     }
 }
 
