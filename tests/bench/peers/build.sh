@@ -5,5 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 out=${CARGO_TARGET_DIR:-$PWD/target}/peers
 mkdir -p "$out/franz-go"
 bash tests/bench/peers/librdkafka/build.sh "$out/librdkafka"
-(cd tests/bench/peers/franz-go && go build -mod=readonly -o "$out/franz-go/bench_client" . && go build -mod=readonly -o "$out/franz-go/kfake" ./kfake)
+cd tests/bench/peers/franz-go
+go build -mod=readonly -o "$out/franz-go/bench_client" .
+go build -mod=readonly -o "$out/franz-go/bench_groups" ./groups
+go build -mod=readonly -o "$out/franz-go/kfake" ./kfake
 echo "$out"

@@ -22,5 +22,7 @@ manifest=$(cd "$out/headers" && cargo metadata --quiet --format-version 1 | pyth
 import json, sys
 print(next(p["manifest_path"] for p in json.load(sys.stdin)["packages"] if p["name"] == "rdkafka-sys"))')
 
-cc -O2 -Wall -isystem "$(dirname "$manifest")/librdkafka/src" "$here/bench_client.c" -o "$out/bench_client" \
-    "${libraries[0]}" -Wl,-rpath,"$out/wheel/confluent_kafka.libs" -Wl,-rpath-link,"$out/wheel/confluent_kafka.libs"
+for program in bench_client bench_groups; do
+    cc -O2 -Wall -pthread -isystem "$(dirname "$manifest")/librdkafka/src" "$here/$program.c" -o "$out/$program" \
+        "${libraries[0]}" -Wl,-rpath,"$out/wheel/confluent_kafka.libs" -Wl,-rpath-link,"$out/wheel/confluent_kafka.libs"
+done

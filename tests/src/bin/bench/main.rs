@@ -1,6 +1,7 @@
 //! The benchmarks: this client and others side by side on one live Apache Kafka, in turns, medians and spread as a table with
-//! ratios, and as JSON lines in `tests/bench/results/latest.jsonl`.
+//! ratios, and as JSON lines in `tests/bench/results/latest.jsonl`, where the cases that are not run keep their lines.
 
+mod groups;
 mod start;
 
 use std::error::Error;
@@ -13,11 +14,12 @@ use lexopt::prelude::{Long, ValueExt};
 use ottla_tests::kafka::{KafkaOptions, LiveKafka, run_program, unique_name, workspace_root};
 use serde_json::{Value, json};
 
-const HELP: &str = "bench [--records N] [--runs N] [--clients ottla,librdkafka,franz-go] [--cases start,produce,consume]
+const HELP: &str = "bench [--records N] [--runs N] [--clients ottla,librdkafka,franz-go] [--only start,groups,produce,consume]
       [--value-size BYTES] [--linger-ms MS] [--acks all|1|0] [--partitions N]";
 const RUN_WITHIN: Duration = Duration::from_secs(600);
 /// The first one is what the ratios are of.
 const CLIENTS: &str = "ottla,librdkafka,franz-go";
+const CASES: &str = "start,groups,produce,consume";
 const FIGURES: [&str; 5] = ["records_per_s", "cpu_us_per_record", "max_rss_mb", "p50_us", "p99_us"];
 
 struct Options {
@@ -43,19 +45,40 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{HELP}");
         return Ok(());
     };
-    let programs: Vec<(String, PathBuf)> =
-        options.clients.iter().map(|client| Ok((client.clone(), program(client)?))).collect::<Result<_, Box<dyn Error>>>()?;
-    let mut starts = Vec::new();
-    if options.cases.iter().any(|case| case == "start") {
+    let programs: Vec<(String, PathBuf)> = options
+        .clients
+        .iter()
+        .map(|client| Ok((client.clone(), program(client, "bench_client")?)))
+        .collect::<Result<_, Box<dyn Error>>>()?;
+    let has = |case: &str| options.cases.iter().any(|other| other == case);
+    let broker_lite = env::current_exe()?.with_file_name("broker-lite");
+    // Of what broker-lite is measured by: no live Kafka is needed.
+    let mut rows = Vec::new();
+    if has("start") {
         let kfake = peers().join("franz-go").join("kfake");
-        let broker_lite = env::current_exe()?.with_file_name("broker-lite");
         let with_kfake = options.clients.iter().any(|client| client == "franz-go");
-        starts = start::measure(&broker_lite, with_kfake.then_some(kfake.as_path()))?;
+        let starts = start::measure(&broker_lite, with_kfake.then_some(kfake.as_path()))?;
         println!("{}", start::table(&starts));
+        rows.extend(starts);
+    }
+    if has("groups") {
+        let programs: Vec<(String, PathBuf)> = options
+            .clients
+            .iter()
+            .map(|client| Ok((client.clone(), program(client, "bench_groups")?)))
+            .collect::<Result<_, Box<dyn Error>>>()?;
+        let measured = groups::measure(&broker_lite, &programs)?;
+        println!("{}", groups::table(&measured));
+        rows.extend(measured);
+    }
+    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
+    if !has("produce") && !has("consume") {
+        println!("written to {}", write_results(&lines)?.display());
+        return Ok(());
     }
     let kafka = LiveKafka::start_with(&KafkaOptions { heap_mb: 1024, ..KafkaOptions::default() });
     let mut all = Vec::new();
-    for case in options.cases.iter().filter(|case| *case != "start") {
+    for case in options.cases.iter().filter(|case| ["produce", "consume"].contains(&case.as_str())) {
         let mut series: Vec<Series> =
             programs.iter().map(|(client, _)| Series { case: case.clone(), client: client.clone(), runs: Vec::new() }).collect();
         // Consumers read the same records: written once, by whichever client comes first.
@@ -82,11 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         all.extend(series);
     }
-    let folder = workspace_root().join("tests/bench/results");
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("latest.jsonl");
-    let starts: String = starts.iter().map(|row| format!("{row}\n")).collect();
-    fs::write(&path, starts + &json_lines(&all, &options))?;
+    let path = write_results(&(lines + &json_lines(&all, &options)))?;
     println!(
         "{} records of {} bytes, {} partitions, acks={}, linger.ms={}, medians of {} runs (lowest to highest)\n\n{}\nwritten to {}",
         options.records,
@@ -101,13 +120,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Writes the new lines, behind those that are there of other cases.
+fn write_results(new: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let folder = workspace_root().join("tests/bench/results");
+    fs::create_dir_all(&folder)?;
+    let path = folder.join("latest.jsonl");
+    let case = |line: &str| serde_json::from_str::<Value>(line).ok()?.get("case").cloned();
+    let measured: Vec<Value> = new.lines().filter_map(case).collect();
+    let mut text = String::new();
+    // None yet is as good as none.
+    for line in fs::read_to_string(&path).unwrap_or_default().lines() {
+        if case(line).is_some_and(|case| !measured.contains(&case)) {
+            let _ = writeln!(text, "{line}");
+        }
+    }
+    fs::write(&path, text + new)?;
+    Ok(path)
+}
+
 fn parse() -> Result<Option<Options>, lexopt::Error> {
     let list = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
     let mut options = Options {
         records: 3_000_000,
         runs: 5,
         clients: list(CLIENTS),
-        cases: list("start,produce,consume"),
+        cases: list(CASES),
         value_size: 100,
         linger_ms: 5,
         acks: "all".to_owned(),
@@ -119,7 +156,7 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("records") => options.records = arguments.value()?.parse()?,
             Long("runs") => options.runs = arguments.value()?.parse()?,
             Long("clients") => options.clients = list(&arguments.value()?.string()?),
-            Long("cases") => options.cases = list(&arguments.value()?.string()?),
+            Long("only" | "cases") => options.cases = list(&arguments.value()?.string()?),
             Long("value-size") => options.value_size = arguments.value()?.parse()?,
             Long("linger-ms") => options.linger_ms = arguments.value()?.parse()?,
             Long("acks") => options.acks = arguments.value()?.string()?,
@@ -127,6 +164,9 @@ fn parse() -> Result<Option<Options>, lexopt::Error> {
             Long("help") => return Ok(None),
             other => return Err(other.unexpected()),
         }
+    }
+    if let Some(unknown) = options.cases.iter().find(|case| !CASES.split(',').any(|known| known == *case)) {
+        return Err(format!("there is no case {unknown}, but {CASES}").into());
     }
     Ok(Some(options))
 }
@@ -137,12 +177,8 @@ fn peers() -> PathBuf {
 }
 
 /// Ours lies beside this program, the others where `tests/bench/peers/build.sh` has put them.
-fn program(client: &str) -> Result<PathBuf, Box<dyn Error>> {
-    let path = if client == "ottla" {
-        env::current_exe()?.with_file_name("bench_client")
-    } else {
-        peers().join(client).join("bench_client")
-    };
+fn program(client: &str, name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let path = if client == "ottla" { env::current_exe()?.with_file_name(name) } else { peers().join(client).join(name) };
     if path.exists() {
         Ok(path)
     } else {

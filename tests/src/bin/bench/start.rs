@@ -15,7 +15,7 @@ const EXEC_RUNS: usize = 50;
 const MEASURE_WITHIN: Duration = Duration::from_secs(60);
 
 /// A child that does not outlive this value.
-struct Killed(Child);
+pub(super) struct Killed(pub(super) Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
