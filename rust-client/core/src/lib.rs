@@ -2,6 +2,7 @@
 //!
 //! No sockets, no clock, no randomness of its own and no runtime: `now` and the random source are passed in, commands come out.
 
+pub mod admin;
 pub mod completion;
 pub mod config;
 pub mod connection;

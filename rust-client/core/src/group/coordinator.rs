@@ -170,7 +170,6 @@ impl CoordinatorFinder {
         self.attempts = self.attempts.saturating_add(1);
         wait
     }
-
 }
 
 /// Who coordinates `key`, wherever the answer's version has it.
