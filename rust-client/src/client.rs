@@ -1,14 +1,13 @@
 //! A client: configuration, connections and metadata, shared by the producers, consumers and admins made from it.
 
 use std::future::Future;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use ottla_core::config::{AddressFamily, ClientConfig, Config};
 use ottla_core::error::{Error, ErrorKind};
-use ottla_core::metadata::{BrokerInfo, Cluster, LeaderHint, MetadataSettings, MetadataUpdater, backoff};
+use ottla_core::metadata::{BrokerInfo, Cluster, LeaderHint, MetadataSettings, MetadataUpdater, backoff, log_changes};
 use ottla_core::offload::Offload;
 use ottla_core::random::Rng;
 use ottla_core::time::Clock;
@@ -145,10 +144,7 @@ impl ClientBuilder {
             _ => crate::network::AddressFamily::Any,
         };
         let setup_timeout = settings.socket_connection_setup_timeout;
-        let connector = self.connector.unwrap_or_else(|| {
-            let attempts = AtomicUsize::new(0);
-            Arc::new(TcpConnector { family, nodelay: settings.tcp_nodelay, timeout: setup_timeout, attempts })
-        });
+        let connector = self.connector.unwrap_or_else(|| Arc::new(TcpConnector::new(family, settings.tcp_nodelay)));
         let client_id = Some(Text::from(settings.client_id.as_str()));
         let counters = Arc::new(ClientCounters::default());
         let pool = PoolSettings {
@@ -332,8 +328,9 @@ impl ClientInner {
         if let Some(cluster) = updater.learn(hints) {
             // Under the lock, so that a metadata answer does not come in between.
             let version = cluster.version;
-            self.cluster.store(cluster);
+            let before = self.cluster.swap(cluster.clone());
             drop(updater);
+            log_changes(&before, &cluster);
             self.news.set(News { version, error: None });
         }
     }
@@ -578,13 +575,16 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
             inner.counters.on_metadata(answer.is_ok());
             match answer {
                 Ok(response) => {
-                    let version = {
+                    let (before, cluster) = {
                         let mut updater = lock(&inner.updater);
                         let cluster = updater.on_response(now, response);
-                        let version = cluster.version;
-                        inner.cluster.store(cluster);
-                        version
+                        (inner.cluster.swap(cluster.clone()), cluster)
                     };
+                    log_changes(&before, &cluster);
+                    if cluster.brokers.is_empty() && !before.brokers.is_empty() {
+                        inner.connections.rebootstrap();
+                    }
+                    let version = cluster.version;
                     if inner.news.get().error.is_some() {
                         tracing::info!("metadata again");
                     }

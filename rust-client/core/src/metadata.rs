@@ -1,5 +1,7 @@
 //! What is known of the cluster: brokers, topics, leaders and their epochs; and when to ask again.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use ottla_protocol::{ErrorCode, Text, Uuid};
 
 use crate::random::Rng;
 use crate::time::Instant;
+
+pub use changes::log_changes;
 
 /// A broker's address.
 #[derive(Clone, Debug, PartialEq, Eq)]

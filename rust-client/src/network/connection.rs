@@ -1,7 +1,7 @@
 //! One connection: a task that reads, a task that writes, and between them what is awaited.
 
 use std::io::IoSlice;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ use crate::watched::Watched;
 /// Called once with the answer's body (`None` where the broker sends none), or with why there is none.
 pub(crate) type Reply = Box<dyn FnOnce(Result<Option<Reader>, Error>) + Send>;
 
+/// How long a connection has to last to be one that works, although nothing was answered on it.
+const STEADY: Duration = Duration::from_secs(1);
+
 struct Outgoing {
     frame: Vec<Bytes>,
     correlation_id: i32,
@@ -37,6 +40,8 @@ pub(crate) struct Target {
     pub(crate) id: i32,
     pub(crate) host: Text,
     pub(crate) port: u16,
+    /// What it is for, as the log has it.
+    pub(crate) purpose: &'static str,
 }
 
 impl Target {
@@ -87,6 +92,14 @@ struct Shared {
     awaited: Mutex<Option<ConnectionState<Reply>>>,
     /// When the last request was sent, in microseconds of the clock.
     last_used: AtomicU64,
+    /// When the handshake was done, in microseconds of the clock.
+    since: AtomicU64,
+    /// A request was answered.
+    served: AtomicBool,
+    /// It was logged that the broker can't be had, and not yet that it can again.
+    down: Arc<AtomicBool>,
+    /// Nobody wants the connection any more: its end is no news.
+    released: AtomicBool,
     /// The oldest deadline may have changed.
     changed: Notify,
     /// The writer is to end.
@@ -106,6 +119,27 @@ impl Shared {
         Instant::from_micros(self.last_used.load(Ordering::Relaxed))
     }
 
+    /// A handshake proves little: a broker may close at the first request. One that was answered does, and so does some time.
+    fn has_held(&self) -> bool {
+        let since = Instant::from_micros(self.since.load(Ordering::Relaxed));
+        self.served.load(Ordering::Relaxed) || (self.apis.get().is_some() && since + STEADY <= self.clock.now())
+    }
+
+    /// Logs that the broker can be had, where it was logged that it can't.
+    fn say_up(&self) {
+        if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
+            tracing::info!(broker = self.target.id, address = %self.target.address(), purpose = self.target.purpose, "connected again");
+        }
+    }
+
+    /// Logs that the broker can't be had, but not again at each attempt.
+    fn say_down(&self, error: &Error, what: &str) {
+        if !self.released.load(Ordering::Relaxed) && !self.down.swap(true, Ordering::Relaxed) {
+            let (id, purpose) = (self.target.id, self.target.purpose);
+            tracing::warn!(broker = id, address = %self.target.address(), purpose, %error, "{what}");
+        }
+    }
+
     fn place(&self, error: Error) -> Error {
         error.with_broker(self.target.id, self.target.address())
     }
@@ -114,7 +148,10 @@ impl Shared {
     fn close(&self, error: &Error) {
         let error = self.place(error.clone());
         let awaited: Vec<Reply> = self.awaited().as_mut().map(ConnectionState::take_awaited).into_iter().flatten().collect();
-        let was_idle = self.apis.get().is_some() && awaited.is_empty();
+        let was_idle = self.apis.get().is_some() && awaited.is_empty() && self.has_held();
+        if self.apis.get().is_some() && !was_idle {
+            self.say_down(&error, "connection lost");
+        }
         self.state.set(State::Closed(Closed { error: error.clone(), at: self.clock.now(), was_idle }));
         self.closing.notify_one();
         for reply in awaited {
@@ -123,14 +160,21 @@ impl Shared {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.released.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Connection {
-    /// Opens a connection in the background. Must be called within the runtime. `again`: the last attempt failed, and was logged.
+    /// Opens a connection in the background. Must be called within the runtime. `down`: whether it was logged that the broker can't
+    /// be had.
     pub(crate) fn open(
         target: Target,
         connector: Arc<dyn Connector>,
         settings: ConnectionSettings,
         clock: Arc<RuntimeClock>,
-        again: bool,
+        down: Arc<AtomicBool>,
     ) -> Self {
         let (outgoing, incoming) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
@@ -141,11 +185,21 @@ impl Connection {
             state: Watched::new(State::Opening),
             awaited: Mutex::new(None),
             last_used: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+            served: AtomicBool::new(false),
+            down,
+            released: AtomicBool::new(false),
             changed: Notify::new(),
             closing: Notify::new(),
         });
-        tokio::spawn(run(shared.clone(), connector, settings, incoming, again));
+        tokio::spawn(run(shared.clone(), connector, settings, incoming));
         Self { outgoing, shared, next_id: AtomicI32::new(1) }
+    }
+
+    /// Ends it for all who use it. What is awaited fails, and may be tried again elsewhere.
+    pub(crate) fn close(&self) {
+        self.shared.released.store(true, Ordering::Relaxed);
+        self.shared.closing.notify_one();
     }
 
     /// How it ended, if it has.
@@ -269,15 +323,9 @@ async fn run(
     connector: Arc<dyn Connector>,
     settings: ConnectionSettings,
     incoming: mpsc::UnboundedReceiver<Outgoing>,
-    again: bool,
 ) {
-    // One line for a broker that can't be reached, not one for each attempt.
     let failed = |error: &Error| {
-        if again {
-            tracing::debug!(broker = %shared.target.address(), %error, "still no connection");
-        } else {
-            tracing::warn!(broker = %shared.target.address(), %error, "no connection");
-        }
+        shared.say_down(error, "no connection");
         shared.counters.on_connection_failure();
         shared.close(error);
     };
@@ -310,12 +358,8 @@ async fn run(
             return failed(&error);
         }
     };
-    if again {
-        tracing::info!(broker = %shared.target.address(), "connected again");
-    } else {
-        tracing::debug!(broker = %shared.target.address(), "connected");
-    }
     shared.use_now();
+    shared.since.store(shared.clock.now().as_micros(), Ordering::Relaxed);
     *shared.awaited() = Some(state);
     // Set once: nobody else sets it.
     let _ = shared.apis.set(apis);
@@ -324,7 +368,6 @@ async fn run(
     let (reading, writing) = tokio::io::split(stream);
     let writer = tokio::spawn(write(shared.clone(), writing, incoming));
     let error = read(&shared, reading, received, &settings, &writer).await;
-    tracing::debug!(broker = %shared.target.address(), %error, "connection closed");
     shared.counters.on_disconnect();
     shared.close(&error);
 }
@@ -418,6 +461,8 @@ fn on_frame(shared: &Arc<Shared>, frame: Bytes) -> Result<(), Error> {
     };
     // The reply is called outside the lock.
     if let Received::Answer(reply, reader) = received {
+        shared.served.store(true, Ordering::Relaxed);
+        shared.say_up();
         reply(Ok(Some(reader)));
     }
     Ok(())
@@ -449,6 +494,9 @@ async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut 
             written = write_all(&mut stream, frame) => written,
         };
         if let Some(reply) = unanswered {
+            if written.is_ok() && shared.has_held() {
+                shared.say_up();
+            }
             reply(match &written {
                 Ok(()) => Ok(None),
                 Err(error) => Err(shared.place(broken(std::io::Error::from(error.kind())))),

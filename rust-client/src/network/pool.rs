@@ -1,6 +1,7 @@
 //! All connections of a client: one for each broker and purpose, none before it is needed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,11 +29,38 @@ pub(crate) enum Purpose {
     Coordinator(u64),
 }
 
+/// A broker is connected to no more often than this for each purpose, whatever `reconnect.backoff.ms` and however connections end:
+/// one that takes them and closes them at once must not keep the client's thread busy.
+const SHORTEST_LIFE: Duration = Duration::from_millis(10);
+
+impl Purpose {
+    /// For the log.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Common => "common",
+            Self::Produce => "produce",
+            Self::Fetch(_) => "fetch",
+            Self::Join(_) => "join",
+            Self::Coordinator(_) => "coordinator",
+        }
+    }
+}
+
 struct Slot {
     connection: Option<Arc<Connection>>,
     address: (String, u16),
     failures: u32,
+    opened: Instant,
     not_before: Instant,
+    /// Whether it was logged that the broker can't be had: shared by the connections that follow one another here.
+    down: Arc<AtomicBool>,
+}
+
+impl Slot {
+    fn new(address: (String, u16)) -> Self {
+        let (opened, not_before) = (Instant::default(), Instant::default());
+        Self { connection: None, address, failures: 0, opened, not_before, down: Arc::default() }
+    }
 }
 
 pub(crate) struct PoolSettings {
@@ -77,15 +105,10 @@ impl Connections {
                 }
                 let now = self.clock.now();
                 let Inner { slots, rng, .. } = &mut *inner;
-                let slot = slots.entry((broker.id, purpose)).or_insert_with(|| Slot {
-                    connection: None,
-                    address: address.clone(),
-                    failures: 0,
-                    not_before: Instant::default(),
-                });
+                let slot = slots.entry((broker.id, purpose)).or_insert_with(|| Slot::new(address.clone()));
                 if slot.address != address {
                     // The broker moved: what was learned of the old address does not hold.
-                    *slot = Slot { connection: None, address: address.clone(), failures: 0, not_before: Instant::default() };
+                    *slot = Slot::new(address.clone());
                 }
                 if let Some(connection) = &slot.connection {
                     let Some(closed) = connection.closed() else { return Ok(connection.clone()) };
@@ -93,14 +116,15 @@ impl Connections {
                     let (first, max) = (self.settings.reconnect_backoff, self.settings.reconnect_backoff_max);
                     // One that was closed when it was not in use is opened again at once.
                     let wait = if closed.was_idle { Duration::ZERO } else { backoff(slot.failures, first, max, rng) };
-                    slot.not_before = closed.at + wait;
+                    slot.not_before = (closed.at + wait).max(slot.opened + SHORTEST_LIFE);
                     slot.connection = None;
                 }
                 if slot.not_before <= now {
-                    let target = Target { id: broker.id, host: broker.host.clone(), port };
+                    let target = Target { id: broker.id, host: broker.host.clone(), port, purpose: purpose.name() };
                     let (connector, settings) = (self.connector.clone(), self.settings.connection.clone());
-                    let connection = Connection::open(target, connector, settings, self.clock.clone(), slot.failures > 0);
+                    let connection = Connection::open(target, connector, settings, self.clock.clone(), slot.down.clone());
                     let connection = Arc::new(connection);
+                    slot.opened = now;
                     slot.connection = Some(connection.clone());
                     return Ok(connection);
                 }
@@ -119,6 +143,16 @@ impl Connections {
     /// Lets go of all connections of a purpose.
     pub(crate) fn release(&self, purpose: Purpose) {
         self.inner().slots.retain(|(_, of), _| *of != purpose);
+    }
+
+    /// Closes all connections, those to bootstrap servers too: the cluster is to be looked for anew, and where names lead now may not
+    /// be where they led.
+    pub(crate) fn rebootstrap(&self) {
+        for slot in std::mem::take(&mut self.inner().slots).into_values() {
+            if let Some(connection) = slot.connection {
+                connection.close();
+            }
+        }
     }
 
     /// Closes all connections and opens no more.

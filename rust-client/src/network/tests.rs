@@ -1,5 +1,8 @@
 //! Connections on virtual time: a broker in memory, and addresses that refuse or stay silent.
 
+mod rebootstrap;
+mod reconnecting;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -4,12 +4,14 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ottla_core::error::{Error, ErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::task::JoinSet;
 
 /// What carries a connection's bytes.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,18 +35,58 @@ pub(crate) enum AddressFamily {
     V6,
 }
 
-/// Plain TCP. Each address that a name resolves to is tried in turn.
+/// What names and addresses lead to: the system's resolver and its sockets, or a test's.
+pub(crate) trait Reach: Send + Sync + 'static {
+    /// The addresses of a name.
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Waiting<'a, Vec<SocketAddr>>;
+    /// A connection to one of them.
+    fn dial(&self, address: SocketAddr) -> Waiting<'_, Box<dyn Stream>>;
+}
+
+/// What [`Reach`] answers.
+pub(crate) type Waiting<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+
+struct System {
+    nodelay: bool,
+}
+
+impl Reach for System {
+    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> Waiting<'a, Vec<SocketAddr>> {
+        Box::pin(async move { Ok(lookup_host((host, port)).await?.collect()) })
+    }
+
+    fn dial(&self, address: SocketAddr) -> Waiting<'_, Box<dyn Stream>> {
+        Box::pin(async move {
+            let stream = TcpStream::connect(address).await?;
+            // A refusal only costs latency.
+            let _ = stream.set_nodelay(self.nodelay);
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}
+
+/// How long an address is waited for before the next one of the same name is tried beside it (RFC 8305): a dead one, whose packets
+/// are dropped, then costs this time and not all that there is for connecting.
+const NEXT_ADDRESS: Duration = Duration::from_millis(250);
+
+/// Plain TCP, to whichever address of a name answers.
 pub(crate) struct TcpConnector {
-    pub(crate) family: AddressFamily,
-    pub(crate) nodelay: bool,
-    /// For all addresses of a name: each has its part, so that a dead one does not use up the time of the others.
-    pub(crate) timeout: Duration,
+    family: AddressFamily,
+    reach: Arc<dyn Reach>,
     /// Counts the attempts: each begins with another address, so that one that takes connections and serves none is not the only
     /// one that is tried.
-    pub(crate) attempts: AtomicUsize,
+    attempts: AtomicUsize,
 }
 
 impl TcpConnector {
+    pub(crate) fn new(family: AddressFamily, nodelay: bool) -> Self {
+        Self::reaching(family, Arc::new(System { nodelay }))
+    }
+
+    pub(crate) fn reaching(family: AddressFamily, reach: Arc<dyn Reach>) -> Self {
+        Self { family, reach, attempts: AtomicUsize::new(0) }
+    }
+
     fn wants(&self, address: &SocketAddr) -> bool {
         match self.family {
             AddressFamily::Any => true,
@@ -55,36 +97,54 @@ impl TcpConnector {
 
     async fn open(&self, host: &str, port: u16) -> Result<Box<dyn Stream>, Error> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let resolved = lookup_host((host, port)).await.map_err(|error| {
+        let resolved = self.reach.resolve(host, port).await.map_err(|error| {
             Error::new(ErrorKind::Resolve, format!("the host name {host} can't be resolved")).with_source(error).retriable()
         })?;
-        let mut addresses: Vec<SocketAddr> = resolved.filter(|address| self.wants(address)).collect();
+        let mut addresses: Vec<SocketAddr> = resolved.into_iter().filter(|address| self.wants(address)).collect();
         if addresses.is_empty() {
             let what = format!("{host} has no address of the family that broker.address.family asks for");
             return Err(Error::new(ErrorKind::Resolve, what));
         }
         let first = self.attempts.fetch_add(1, Ordering::Relaxed) % addresses.len();
         addresses.rotate_left(first);
-        self.open_one_of(&addresses).await
+        self.open_one_of(addresses).await
     }
 
-    async fn open_one_of(&self, addresses: &[SocketAddr]) -> Result<Box<dyn Stream>, Error> {
-        let each = self.timeout / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    async fn open_one_of(&self, addresses: Vec<SocketAddr>) -> Result<Box<dyn Stream>, Error> {
+        let mut untried = addresses.into_iter();
+        // What is still being opened when one is there, or the caller gives up, is dropped with the set.
+        let mut opening = JoinSet::new();
         let mut last = Error::new(ErrorKind::Resolve, "no address");
-        for address in addresses {
-            let opened = tokio::time::timeout(each, TcpStream::connect(address)).await;
-            match opened.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut))) {
-                Ok(stream) => {
-                    // A refusal only costs latency.
-                    let _ = stream.set_nodelay(self.nodelay);
-                    return Ok(Box::new(stream));
-                }
-                Err(error) => {
-                    last = Error::new(ErrorKind::Transport, format!("no connection to {address}")).with_source(error).retriable();
+        loop {
+            let next = untried.next();
+            let more = next.is_some();
+            if let Some(address) = next {
+                let reach = self.reach.clone();
+                opening.spawn(async move { (address, reach.dial(address).await) });
+            }
+            loop {
+                let opened = tokio::select! {
+                    biased;
+                    opened = opening.join_next() => opened,
+                    () = tokio::time::sleep(NEXT_ADDRESS), if more => break,
+                };
+                match opened {
+                    Some(Ok((_, Ok(stream)))) => return Ok(stream),
+                    Some(Ok((address, Err(error)))) => {
+                        last = Error::new(ErrorKind::Transport, format!("no connection to {address}"))
+                            .with_source(error)
+                            .retriable();
+                        if more {
+                            break;
+                        }
+                    }
+                    // The runtime ends.
+                    Some(Err(_)) => {}
+                    None if more => break,
+                    None => return Err(last),
                 }
             }
         }
-        Err(last)
     }
 }
 
@@ -99,19 +159,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_name_with_a_dead_address_is_reached_at_another() {
+    async fn a_name_with_an_address_that_refuses_is_reached_at_another() {
         // Bound and let go: nobody listens there.
         let dead = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let live = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let connector = TcpConnector {
-            family: AddressFamily::Any,
-            nodelay: true,
-            timeout: Duration::from_secs(10),
-            attempts: AtomicUsize::new(0),
-        };
-        let addresses = [dead, live.local_addr().unwrap()];
-        assert!(connector.open_one_of(&addresses).await.is_ok());
-        let error = connector.open_one_of(&addresses[..1]).await.map(drop).unwrap_err();
+        let connector = TcpConnector::new(AddressFamily::Any, true);
+        assert!(connector.open_one_of(vec![dead, live.local_addr().unwrap()]).await.is_ok());
+        let error = connector.open_one_of(vec![dead]).await.map(drop).unwrap_err();
         assert!(error.to_string().contains(&dead.to_string()) && error.is_retriable(), "{error}");
     }
 }

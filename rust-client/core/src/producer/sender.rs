@@ -5,12 +5,14 @@
 
 mod answers;
 mod expiry;
+mod news;
 mod sequences;
 
 use crate::mutants::{self, Mutant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use news::News;
 use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
 use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use ottla_protocol::{Text, Uuid};
@@ -131,6 +133,7 @@ pub struct Sender {
     producer_id_attempts: u32,
     producer_id_since: Option<Instant>,
     fatal: Option<Error>,
+    news: News,
     rng: Rng,
 }
 
@@ -153,6 +156,7 @@ impl Sender {
             producer_id_attempts: 0,
             producer_id_since: None,
             fatal: None,
+            news: News::default(),
             rng,
         }
     }
@@ -175,6 +179,9 @@ impl Sender {
         let ids: Vec<i32> = self.brokers.iter().filter(|(_, broker)| !broker.ready.is_empty()).map(|(id, _)| *id).collect();
         for id in ids {
             self.drain(now, id, commands);
+        }
+        if let Some(more) = self.news.tell(now) {
+            self.timer(more, Timer::Wake);
         }
         self.timers.first().map_or(Instant::FAR_FUTURE, |(at, _)| *at)
     }
@@ -420,7 +427,10 @@ impl Sender {
     fn bump_epoch(&mut self) {
         if let ProducerId::Known { id, epoch } = self.producer_id {
             self.producer_id = match epoch.checked_add(1) {
-                Some(epoch) if epoch < i16::MAX => ProducerId::Known { id, epoch },
+                Some(epoch) if epoch < i16::MAX => {
+                    self.news.on_new_epoch(id, epoch);
+                    ProducerId::Known { id, epoch }
+                }
                 _ => ProducerId::Wanted,
             };
         }

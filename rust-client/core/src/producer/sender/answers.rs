@@ -77,6 +77,7 @@ impl Sender {
     /// KIP-219: the broker asks not to be sent to for some time.
     fn throttle(&mut self, now: Instant, broker: i32, throttle_time_ms: i32) {
         let time = Duration::from_millis(u64::try_from(throttle_time_ms).unwrap_or(0));
+        self.news.on_throttle(broker, time);
         if time.is_zero() {
             return;
         }
@@ -88,6 +89,7 @@ impl Sender {
     }
 
     fn written(&mut self, now: Instant, index: u32, mut batch: ProducerBatch, offset: i64, log_append_time: i64) {
+        self.news.on_end(index);
         let mut held = Vec::new();
         if let Some(lane) = self.lanes.get_mut(&index) {
             lane.sequences.acked(&batch.header);
@@ -150,6 +152,7 @@ impl Sender {
             }
             verdict @ (Verdict::Retry | Verdict::Renumber) if may_retry => {
                 self.metrics.on_retry();
+                self.news.on_retry(index, &error);
                 let wait = backoff(batch.attempts.saturating_sub(1), backoff_first, backoff_max, &mut self.rng);
                 self.put_back(index, batch);
                 if matches!(verdict, Verdict::Renumber) {
@@ -162,12 +165,16 @@ impl Sender {
             }
             _ => {
                 let error = if expired { self.timed_out(index, &error) } else { error };
+                if expired && batch.debt.is_some() {
+                    self.news.on_expired(u64::try_from(batch.header.records_count).unwrap_or(0));
+                }
                 self.fail(index, batch, error, exceptions);
             }
         }
     }
 
     fn fail(&mut self, index: u32, mut batch: ProducerBatch, error: Error, exceptions: Vec<(u32, Error)>) {
+        self.news.on_end(index);
         if let Some(lane) = self.lanes.get_mut(&index) {
             lane.sequences.give_up(&batch.header);
         }
@@ -303,6 +310,7 @@ impl Sender {
             Ok(answer) if answer.error_code == 0 => {
                 self.producer_id = ProducerId::Known { id: answer.producer_id, epoch: answer.producer_epoch };
                 self.producer_id_attempts = 0;
+                self.news.on_producer_id(answer.producer_id, answer.producer_epoch);
                 let lanes: Vec<u32> = self.lanes.keys().copied().collect();
                 for index in lanes {
                     self.make_ready(now, index);
@@ -316,6 +324,7 @@ impl Sender {
             self.end(error);
             return;
         }
+        self.news.on_no_producer_id(&error);
         let settings = &self.accumulator.shared.settings;
         let wait = backoff(self.producer_id_attempts, settings.retry_backoff, settings.retry_backoff_max, &mut self.rng);
         self.producer_id_attempts = self.producer_id_attempts.saturating_add(1);

@@ -57,9 +57,15 @@ impl Sender {
             }
         }
         for (debt, in_doubt) in given_up {
-            self.metrics.on_failed(u64::try_from(debt.quota_messages).unwrap_or(0));
+            let records = u64::try_from(debt.quota_messages).unwrap_or(0);
+            self.metrics.on_failed(records);
+            self.news.on_expired(records);
             let error = self.place(index, late(in_doubt));
             fail(debt, error);
+        }
+        match self.lanes.get(&index) {
+            Some(lane) if lane.retry.is_empty() && lane.held.is_empty() && lane.in_flight == 0 => self.news.on_end(index),
+            _ => {}
         }
         if let Some(oldest) = oldest {
             self.timer((oldest + timeout).max(now + Duration::from_millis(1)), Timer::Expire(index));
@@ -77,6 +83,7 @@ impl Sender {
         let settings = &self.accumulator.shared.settings;
         let (timeout, unknown_limit) = (settings.delivery_timeout, settings.unknown_topic_limit);
         let pause = settings.retry_backoff_max;
+        let mut expired = 0;
         for topic in self.accumulator.topics().values() {
             let Some(since) = Accumulator::staged_since(topic) else { continue };
             let unknown = self.cluster.topics.get(topic.name()).map(|info| info.error);
@@ -89,24 +96,26 @@ impl Sender {
                 };
                 let limit = limit.as_millis();
                 let what = format!("the topic does not exist and did not come to be within {name} ({limit} ms)");
-                self.fail_stage(topic, Error::new(ErrorKind::UnknownTopic, what));
+                expired += self.fail_stage(topic, Error::new(ErrorKind::UnknownTopic, what));
             } else if now >= since + timeout {
                 let limit = timeout.as_millis();
                 let what =
                     format!("no metadata of the topic came within delivery.timeout.ms ({limit} ms): is a broker reachable?");
-                self.fail_stage(topic, Error::new(ErrorKind::MsgTimedOut, what));
+                expired += self.fail_stage(topic, Error::new(ErrorKind::MsgTimedOut, what));
             } else {
                 // It may turn out unknown only after its limit: looked at again as long as it waits.
                 let again = (since + unknown_limit).max(now + pause);
                 self.timer(again.min(since + timeout), Timer::Stage);
             }
         }
+        self.news.on_expired(expired);
     }
 
-    fn fail_stage(&self, topic: &Arc<Topic>, error: Error) {
+    fn fail_stage(&self, topic: &Arc<Topic>, error: Error) -> u64 {
         let error = error.with_topic(topic.name().as_str()).with_possibly_written(false);
         let failed = self.accumulator.fail_stage(topic, &error);
         self.metrics.on_failed(failed);
+        failed
     }
 
     /// Gives up all that is not in flight, each topic's with an error of its own.
