@@ -14,6 +14,7 @@ use ottla_core::consumer::{
     IsolationLevel, LATEST_TIMESTAMP, ResetPolicy, StartAt, TopicPartition, Watermarks, fit_fetch_request,
 };
 use ottla_core::error::{Error, ErrorKind};
+use ottla_core::group::LeavePolicy;
 use ottla_core::group::assignor::PartitionAssignor;
 use ottla_core::time::{Clock, Instant};
 use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse};
@@ -209,10 +210,10 @@ impl Shared {
         wakers.into_values().for_each(Waker::wake);
     }
 
-    /// Begins to read partitions; the work comes before their first record.
-    pub(crate) fn add_partitions(&self, starts: Vec<(TopicPartition, StartAt)>, work: Option<Work>) {
+    /// Partitions start where their group stands; the work comes before their first record.
+    pub(crate) fn start_partitions(&self, starts: Vec<(TopicPartition, StartAt)>, work: Option<Work>) {
         let mut state = self.state();
-        state.fetcher.add(starts);
+        state.fetcher.start(starts);
         if let Some(work) = work {
             state.work.push_back(work);
             let wakers = std::mem::take(&mut state.wakers);
@@ -525,6 +526,14 @@ impl Consumer {
         self.shared.state().fetcher.watermarks(&TopicPartition::new(topic, partition))
     }
 
+    /// How many offsets the position of an assigned partition is behind the end, as the last fetch told: under read_committed the last
+    /// stable offset, else the high watermark. `None` if the partition is not assigned, or before the first fetch. Those of all
+    /// partitions are in [`Consumer::metrics`].
+    #[must_use]
+    pub fn lag(&self, topic: &str, partition: i32) -> Option<u64> {
+        self.shared.state().fetcher.lag(&TopicPartition::new(topic, partition))
+    }
+
     /// Asks for a partition's first offset and for its end: the high watermark, under read_committed the last stable offset.
     ///
     /// # Errors
@@ -592,6 +601,12 @@ impl Consumer {
     /// `close.timeout.ms`, whether the coordinator answers or not. That goes on by itself; who wants to know its end, and its
     /// listener to be asked, waits for what this answers with.
     pub fn close(&self) -> Closing {
+        self.close_with(LeavePolicy::Default)
+    }
+
+    /// [`Consumer::close`] with a say in whether the group is left (KIP-1092): by default a static member (`group.instance.id`) stays,
+    /// so that it moves no partitions if it is back before `session.timeout.ms` is over, and others leave.
+    pub fn close_with(&self, leave: LeavePolicy) -> Closing {
         let mut state = self.shared.state();
         state.fetcher.consume_taken();
         state.closed = true;
@@ -599,7 +614,7 @@ impl Consumer {
         // The driver sees it when it is woken.
         self.shared.wake.notify_one();
         if let Some(group) = &self.group {
-            group.begin_close();
+            group.begin_close(leave);
         }
         Closing::new(&self.shared, self.group.as_ref())
     }
@@ -639,6 +654,7 @@ fn settings(config: &ConsumerConfig) -> ConsumerSettings {
         reset: match config.auto_offset_reset {
             AutoOffsetReset::Earliest => ResetPolicy::Earliest,
             AutoOffsetReset::Latest => ResetPolicy::Latest,
+            AutoOffsetReset::ByDuration(ago) => ResetPolicy::ByDuration(ago),
             AutoOffsetReset::None => ResetPolicy::None,
         },
         retry_backoff: config.retry_backoff,
@@ -711,6 +727,7 @@ impl Driver {
         if state.closed {
             return None;
         }
+        state.fetcher.set_wall_millis(self.client.clock.wall_millis());
         let deadline = state.fetcher.poll(self.client.clock.now(), &self.client.cluster(), commands);
         state.fetcher.take_wake();
         let completed = state.fetcher.next_completed();

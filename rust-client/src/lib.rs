@@ -40,11 +40,11 @@ pub use ottla_core::consumer::{
     BatchCursor, ConsumerSnapshot, FetchedBatch, FetchedRecords, Position, StartAt, TopicPartition, Watermarks,
 };
 pub use ottla_core::error::{Error, ErrorKind, PurgedFrom};
-pub use ottla_core::group::QuestionKind;
 pub use ottla_core::group::assignor::{
     GroupAssignment, GroupTopics, MemberAssignment, MemberSubscription, PartitionAssignor, RebalanceProtocol,
 };
 pub use ottla_core::group::offset_commit::OffsetAndMetadata;
+pub use ottla_core::group::{LeavePolicy, QuestionKind};
 pub use ottla_core::metadata::{BrokerInfo, PartitionInfo};
 pub use ottla_core::metrics::ProducerSnapshot;
 pub use ottla_core::offload::Offload;

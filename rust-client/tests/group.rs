@@ -10,6 +10,8 @@
 
 #[path = "group/answers.rs"]
 mod answers;
+#[path = "group/offsets.rs"]
+mod offsets;
 #[path = "group/paused_time.rs"]
 mod paused_time;
 

@@ -216,7 +216,8 @@ impl Consumer {
             return Err(Error::new(ErrorKind::State, "enable.auto.offset.store is true: offsets are stored by themselves"));
         }
         let mut inner = group.inner();
-        if self.position(partition.topic.as_str(), partition.partition).is_none() && !inner.revoking.contains_key(&partition) {
+        let assigned = self.cached_watermarks(partition.topic.as_str(), partition.partition).is_some();
+        if !assigned && !inner.revoking.contains_key(&partition) {
             let error = Error::new(ErrorKind::State, "can't store an offset: the partition is not assigned");
             return Err(error.with_topic(partition.topic.as_str()).with_partition(partition.partition));
         }

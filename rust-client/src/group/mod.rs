@@ -71,8 +71,8 @@ struct Inner {
     finder: CoordinatorFinder,
     commits: BTreeMap<u64, oneshot::Sender<CommitOutcome>>,
     fetches: BTreeMap<u64, Fetching>,
-    /// Assigned, and the group's offset is not known yet.
-    initializing: BTreeSet<TopicPartition>,
+    /// Assigned, and the group's offset is not known yet: by which fetch it comes.
+    initializing: BTreeMap<TopicPartition, u64>,
     /// When their offsets are asked for again.
     initialize_at: Option<Instant>,
     /// What the application was told last of that.
@@ -91,7 +91,7 @@ enum Fetching {
     /// A call.
     Call(oneshot::Sender<Result<CommittedOffsets, Error>>),
     /// Partitions that are to start there, and the question that is put to the listener then.
-    Start(Option<Question>),
+    Start { id: u64, question: Option<Question> },
 }
 
 impl Group {
@@ -149,7 +149,7 @@ impl Group {
             finder: CoordinatorFinder::new(finder_settings, client.fork_rng()),
             commits: BTreeMap::new(),
             fetches: BTreeMap::new(),
-            initializing: BTreeSet::new(),
+            initializing: BTreeMap::new(),
             initialize_at: None,
             initialize_error: None,
             revoking: BTreeMap::new(),
@@ -299,7 +299,7 @@ impl Group {
     }
 
     /// Begins to close: what was consumed is committed, and the group left.
-    pub(crate) fn begin_close(&self) {
+    pub(crate) fn begin_close(&self, leave: LeavePolicy) {
         let now = self.now();
         let by = now + self.timeouts.close;
         let mut inner = self.inner();
@@ -310,7 +310,7 @@ impl Group {
                 let positions = positions(&inner, &self.consumer);
                 inner.committer.final_commit(now, &positions, identity, by);
             }
-            inner.membership.handle(now, MembershipEvent::Close { leave: LeavePolicy::Default, by });
+            inner.membership.handle(now, MembershipEvent::Close { leave, by });
         }
         drop(inner);
         self.wake.notify_one();

@@ -1,15 +1,16 @@
 //! What the application is asked, as futures that run on its thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_core::consumer::{Position, StartAt, TopicPartition};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::group::assignor::{GroupAssignment, GroupTopics, MemberSubscription, PartitionAssignor};
-use ottla_core::group::offset_commit::CommittedOffsets;
+use ottla_core::group::offset_commit::{CommittedOffsets, OffsetAndMetadata};
 use ottla_core::group::{Membership, MembershipEvent, Question, QuestionKind};
+use ottla_core::time::Instant;
 
-use super::{Answering, Fetching, Group, Rebalance, closed};
+use super::{Answering, Fetching, Group, Inner, Rebalance, closed};
 use crate::consumer::Work;
 
 /// The answer to a question: given when this is dropped, whatever became of the listener.
@@ -125,16 +126,15 @@ impl Group {
         let now = self.now();
         let by = now + self.timeouts.api.min(self.config.max_poll_interval / 2);
         let mut inner = self.inner();
-        inner.initializing.extend(question.partitions.iter().cloned());
-        let partitions = question.partitions.iter().cloned().collect();
-        let id = inner.committer.fetch(now, partitions, self.timeouts.require_stable, by);
-        let waiting = if self.listener().is_some() {
+        let id = inner.initialize(now, question.partitions.iter().cloned().collect(), self.timeouts.require_stable, by);
+        let question = if self.listener().is_some() {
             Some(question)
         } else {
+            self.consumer.change(|fetcher| fetcher.add_waiting(question.partitions));
             inner.membership.handle(now, MembershipEvent::Answered { question: question.id });
             None
         };
-        inner.fetches.insert(id, Fetching::Start(waiting));
+        inner.fetches.insert(id, Fetching::Start { id, question });
         drop(inner);
         self.wake.notify_one();
     }
@@ -146,20 +146,29 @@ impl Group {
         if inner.initialize_at.take_if(|at| *at <= now).is_none() || inner.initializing.is_empty() {
             return;
         }
-        let partitions = inner.initializing.clone();
-        let id = inner.committer.fetch(now, partitions, self.timeouts.require_stable, now + self.timeouts.api);
-        inner.fetches.insert(id, Fetching::Start(None));
+        let waiting: BTreeSet<TopicPartition> = {
+            let Inner { initializing, .. } = &mut *inner;
+            let state = self.consumer.state();
+            // What was sought elsewhere meanwhile needs no offset of the group's. What is not there yet is asked for already.
+            initializing.retain(|key, _| state.fetcher.is_waiting(key) != Some(false));
+            initializing.keys().filter(|key| state.fetcher.is_waiting(key) == Some(true)).cloned().collect()
+        };
+        if waiting.is_empty() {
+            return;
+        }
+        let id = inner.initialize(now, waiting, self.timeouts.require_stable, now + self.timeouts.api);
+        inner.fetches.insert(id, Fetching::Start { id, question: None });
     }
 
     /// The committed offsets are there, or could not be had.
     pub(super) fn fetched(self: &Arc<Self>, waiting: Fetching, result: Result<CommittedOffsets, Error>) {
-        let question = match waiting {
+        let (id, question) = match waiting {
             Fetching::Call(tell) => {
                 // Who asked may have gone.
                 drop(tell.send(result));
                 return;
             }
-            Fetching::Start(question) => question,
+            Fetching::Start { id, question } => (id, question),
         };
         match result {
             Ok(offsets) => {
@@ -167,14 +176,14 @@ impl Group {
                 inner.initialize_error = None;
                 let mut starts = Vec::new();
                 for (key, committed) in offsets {
-                    if inner.initializing.remove(&key) {
-                        let at = committed.map_or(StartAt::Default, |committed| StartAt::Offset(committed.offset));
-                        starts.push((key, at));
+                    if inner.initializing.get(&key) == Some(&id) {
+                        inner.initializing.remove(&key);
+                        starts.push((key, committed.map_or(StartAt::Default, start_at)));
                     }
                 }
                 // The question comes before the first record.
                 let work = question.filter(|_| self.listener().is_some()).map(|question| self.clone().answering(question));
-                self.consumer.add_partitions(starts, work.map(Work::Answer));
+                self.consumer.start_partitions(starts, work.map(Work::Answer));
             }
             Err(error) => {
                 let mut inner = self.inner();
@@ -184,8 +193,12 @@ impl Group {
                     inner.initialize_error = Some(error.clone());
                     self.consumer.push_work(Work::Error(error));
                 }
-                drop(inner);
                 if let Some(question) = question {
+                    // Its listener may seek, though where the group stands is not known.
+                    let missing = question.partitions.iter().filter(|key| inner.initializing.get(key) == Some(&id)).cloned();
+                    let missing: Vec<TopicPartition> = missing.collect();
+                    self.consumer.change(|fetcher| fetcher.add_waiting(missing));
+                    drop(inner);
                     self.put_to_listener(question);
                 }
             }
@@ -210,6 +223,20 @@ impl Group {
             self.client.offload.run(Box::new(work));
         }
     }
+}
+
+impl Inner {
+    /// Begins to ask where the group stands in these partitions.
+    fn initialize(&mut self, now: Instant, partitions: BTreeSet<TopicPartition>, require_stable: bool, by: Instant) -> u64 {
+        let id = self.committer.fetch(now, partitions.clone(), require_stable, by);
+        self.initializing.extend(partitions.into_iter().map(|key| (key, id)));
+        id
+    }
+}
+
+/// Where to go on behind what was committed: with the epoch, the leader is asked first whether its log still holds that.
+fn start_at(committed: OffsetAndMetadata) -> StartAt {
+    StartAt::OffsetAndEpoch { offset: committed.offset, leader_epoch: committed.leader_epoch }
 }
 
 /// An assignor's run: what came of it is told when this is dropped.

@@ -72,6 +72,7 @@ fn value_of(value: ValueType) -> String {
         }
         ValueType::Float { min, max } => format!("number, {min} to {max}"),
         ValueType::Enum(words) => words.join(", "),
+        ValueType::OffsetReset(words) => format!("{}, by_duration:&lt;ISO 8601 duration&gt;", words.join(", ")),
         ValueType::Flags(_) | ValueType::List => "list, by commas".to_owned(),
         ValueType::Servers => "list of host:port, by commas".to_owned(),
         ValueType::Secret => "text (secret)".to_owned(),

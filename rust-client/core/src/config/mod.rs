@@ -4,6 +4,7 @@
 //! check them against each other and give what acts as typed fields.
 
 mod document;
+mod iso_duration;
 mod table;
 mod table_client;
 mod table_consumer;

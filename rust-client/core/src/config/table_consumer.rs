@@ -3,7 +3,7 @@
 use super::table::Importance::{High, Low, Medium};
 use super::table::Property;
 use super::table::Scope::Consumer;
-use super::value::ValueType::{Bool, Call, Enum, List, Text};
+use super::value::ValueType::{Bool, Call, Enum, List, OffsetReset, Text};
 use super::value::int;
 
 const HOUR: i64 = 3_600_000;
@@ -17,11 +17,12 @@ pub(super) const PROPERTIES: &[Property] = &[
     Property::new(
         "auto.offset.reset",
         Consumer,
-        Enum(RESETS),
+        OffsetReset(RESETS),
         "largest",
         High,
         "Where to start without an offset, or with one that the log no longer has: at the log's start (earliest, smallest, \
-         beginning), at its end (latest, largest, end), or nowhere but with an error (none, error).",
+         beginning), at its end (latest, largest, end), at the first record that is no older than a duration (by_duration:PT10M; at \
+         the end if there is none), or nowhere but with an error (none, error).",
     )
     .rust("latest")
     .topic()

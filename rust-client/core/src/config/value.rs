@@ -1,6 +1,9 @@
 //! The types of properties' values: what is allowed, how it is read, how it is named in an error and in the documentation.
 
 use std::fmt;
+use std::time::Duration;
+
+use super::iso_duration;
 
 /// What may be the value of a property.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,6 +28,8 @@ pub enum ValueType {
     Bool,
     /// One of these words.
     Enum(&'static [&'static str]),
+    /// One of these words, or `by_duration:` and an ISO 8601 duration (KIP-1106).
+    OffsetReset(&'static [&'static str]),
     /// Words of these, separated by commas.
     Flags(&'static [&'static str]),
     /// Any text.
@@ -52,6 +57,11 @@ impl ValueType {
             Self::Float { .. } => self.float(text).map(|number| number.to_string()).ok_or_else(|| self.expected()),
             Self::Bool => self.bool(text).map(|on| on.to_string()).ok_or_else(|| self.expected()),
             Self::Enum(words) => word(words, text).map(str::to_owned).ok_or_else(|| self.expected()),
+            Self::OffsetReset(words) => match (word(words, text), by_duration(text)) {
+                (Some(word), _) => Ok(word.to_owned()),
+                (None, Some((duration, _))) => Ok(format!("{BY_DURATION}{duration}")),
+                (None, None) => Err(self.expected()),
+            },
             Self::Flags(words) => {
                 let flags = text.split(',').map(str::trim).filter(|flag| !flag.is_empty());
                 let known: Option<Vec<&str>> = flags.map(|flag| word(words, flag)).collect();
@@ -106,6 +116,9 @@ impl fmt::Display for ValueType {
             Self::Float { min, max } => write!(f, "a number from {min} to {max}"),
             Self::Bool => f.write_str("true or false"),
             Self::Enum(words) => write!(f, "one of {}", words.join(", ")),
+            Self::OffsetReset(words) => {
+                write!(f, "one of {}, or {BY_DURATION} and a duration as in PT10M or P1DT12H", words.join(", "))
+            }
             Self::Flags(words) => write!(f, "a comma-separated list of {}", words.join(", ")),
             Self::Text => f.write_str("text"),
             Self::List => f.write_str("a comma-separated list"),
@@ -114,6 +127,17 @@ impl fmt::Display for ValueType {
             Self::Call => f.write_str("set by a call of its own"),
         }
     }
+}
+
+/// What stands before the duration.
+const BY_DURATION: &str = "by_duration:";
+
+/// The duration of a `by_duration:...`, as it is written and as it is meant.
+pub(super) fn by_duration(text: &str) -> Option<(&str, Duration)> {
+    let text = text.trim();
+    let prefix = text.get(..BY_DURATION.len()).filter(|prefix| prefix.eq_ignore_ascii_case(BY_DURATION))?;
+    let duration = text.get(prefix.len()..)?;
+    Some((duration, iso_duration::parse(duration)?))
 }
 
 /// The word in its own spelling, whatever the case it was written in.

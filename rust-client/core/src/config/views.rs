@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ottla_protocol::compression::{Compression, is_supported, level_range};
 
+use super::value::by_duration;
 use super::{Config, Face, HostPort, find};
 use crate::error::{Error, ErrorKind};
 use crate::producer::partitioner::Partitioner;
@@ -194,6 +195,8 @@ pub enum AutoOffsetReset {
     /// At the log's end.
     #[default]
     Latest,
+    /// At the first record that is no older than this.
+    ByDuration(Duration),
     /// Nowhere: an error.
     None,
 }
@@ -328,7 +331,7 @@ impl Config {
             auto_offset_reset: match self.text("auto.offset.reset") {
                 "smallest" | "earliest" | "beginning" => AutoOffsetReset::Earliest,
                 "error" | "none" => AutoOffsetReset::None,
-                _ => AutoOffsetReset::Latest,
+                other => by_duration(other).map_or(AutoOffsetReset::Latest, |(_, ago)| AutoOffsetReset::ByDuration(ago)),
             },
             isolation_level: match self.text("isolation.level") {
                 "read_uncommitted" => IsolationLevel::ReadUncommitted,

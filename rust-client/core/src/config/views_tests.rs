@@ -45,6 +45,21 @@ fn a_rust_producers_defaults_are_javas() {
 }
 
 #[test]
+fn where_to_start_without_an_offset() {
+    let reset = |text: &str| config(&[("auto.offset.reset", text)]).consumer().unwrap().auto_offset_reset;
+    assert_eq!(config(&[]).consumer().unwrap().auto_offset_reset, AutoOffsetReset::Latest);
+    assert_eq!(reset("smallest"), AutoOffsetReset::Earliest);
+    assert_eq!(reset("error"), AutoOffsetReset::None);
+    assert_eq!(reset("by_duration:PT10M"), AutoOffsetReset::ByDuration(ms(600_000)));
+    assert_eq!(reset(" BY_DURATION:p1dt0.5s"), AutoOffsetReset::ByDuration(ms(86_400_500)));
+    for text in ["by_duration", "by_duration:", "by_duration:10m", "by_duration:-PT1S", "by_duration:ß", "earlist"] {
+        let mut config = Config::new();
+        let error = config.set("auto.offset.reset", text).unwrap_err();
+        assert!(error.to_string().contains("by_duration:") && error.kind() == ErrorKind::Config, "{error}");
+    }
+}
+
+#[test]
 fn librdkafkas_defaults() {
     let producer = librdkafka(&[]).producer().unwrap();
     assert_eq!((producer.acks, producer.enable_idempotence, producer.max_in_flight), (Acks::All, false, 1_000_000));

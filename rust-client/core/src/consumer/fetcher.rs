@@ -29,7 +29,7 @@ use super::fetched_batch::{FetchedBatch, Handed, next_offset};
 use super::metrics::{ConsumerSnapshot, Counters};
 use super::position::Position;
 use super::prefetch::{BufferPool, PrefetchQuota};
-use super::subscription_state::{Entry, FetchState, Partition, SubscriptionState, TopicPartition, Watermarks};
+use super::subscription_state::{BY_DURATION, Entry, FetchState, Partition, SubscriptionState, TopicPartition, Watermarks};
 use super::{ConsumerCommand, ConsumerSettings, IsolationLevel, LATEST_TIMESTAMP, ResetPolicy, StartAt, list_offsets_request};
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{BrokerInfo, Cluster, LeaderHint, PartitionInfo, backoff};
@@ -45,6 +45,10 @@ const MAX_DECODING: usize = 4;
 
 /// The longest that a consumer holds back because a broker throttles it: far beyond what a quota's window gives.
 const MAX_THROTTLE: Duration = Duration::from_secs(300);
+
+/// How often metadata are asked for again that tell of an older leader than a committed offset does. After that the topic is taken
+/// for another one of the same name.
+const OLDER_METADATA_ATTEMPTS: u32 = 8;
 
 /// How many errors wait for an application that does not ask.
 const MAX_ERRORS: usize = 1000;
@@ -121,6 +125,8 @@ pub struct Fetcher {
     /// Newer leaders that came with errors (KIP-951), for the driver to make known.
     hints: Vec<LeaderHint>,
     rng: Rng,
+    /// Ms since the epoch, as the driver last said.
+    wall_millis: i64,
     counters: Counters,
 }
 
@@ -154,6 +160,7 @@ impl Fetcher {
             refreshed: None,
             hints: Vec::new(),
             rng,
+            wall_millis: 0,
             counters: Counters::default(),
         }
     }
@@ -170,19 +177,32 @@ impl Fetcher {
         &self.settings
     }
 
+    /// What time it is, in ms since the epoch: said before each [`Self::poll`], for [`ResetPolicy::ByDuration`].
+    pub fn set_wall_millis(&mut self, millis: i64) {
+        self.wall_millis = millis;
+    }
+
+    /// How many offsets the partition's position is behind the end, as the last fetch told: under read_committed the last stable
+    /// offset, else the high watermark. `None` if the partition is not assigned, or as long as one of the two is not known.
+    #[must_use]
+    pub fn lag(&self, key: &TopicPartition) -> Option<u64> {
+        self.lag_of(self.subscription.partitions.get(key)?)
+    }
+
+    fn lag_of(&self, partition: &Partition) -> Option<u64> {
+        let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
+        let marks = partition.watermarks;
+        let end = if read_committed { marks.last_stable_offset.or(marks.high_watermark) } else { marks.high_watermark };
+        let behind = end?.saturating_sub(partition.position.offset()?);
+        Some(u64::try_from(behind).unwrap_or(0))
+    }
+
     /// What was counted.
     #[must_use]
     pub fn metrics(&self) -> ConsumerSnapshot {
-        let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
-        let mut lag = Vec::new();
-        for (key, partition) in &self.subscription.partitions {
-            let marks = partition.watermarks;
-            let end = if read_committed { marks.last_stable_offset.or(marks.high_watermark) } else { marks.high_watermark };
-            if let Some((end, position)) = end.zip(partition.position.offset()) {
-                lag.push((key.clone(), u64::try_from(end.saturating_sub(position)).unwrap_or(0)));
-            }
-        }
-        self.counters.snapshot(self.decode_settings.quota.held(), lag)
+        let lags =
+            self.subscription.partitions.iter().filter_map(|(key, partition)| Some((key.clone(), self.lag_of(partition)?)));
+        self.counters.snapshot(self.decode_settings.quota.held(), lags.collect())
     }
 
     /// What to do now. Returns when to come back at the latest, if nothing else happens.
@@ -253,7 +273,7 @@ impl Fetcher {
         deadline: &mut Instant,
     ) {
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
-        if partition.state == FetchState::AwaitSeek || partition.querying {
+        if matches!(partition.state, FetchState::AwaitSeek | FetchState::AwaitCommitted) || partition.querying {
             return;
         }
         let known = cluster.topic(&key.topic).zip(cluster.partition(&key.topic, key.partition));
@@ -291,10 +311,20 @@ impl Fetcher {
                 partition.validated_epoch = info.leader_epoch;
             }
         }
-        if partition.state == FetchState::AwaitValidation && partition.fetch_epoch < 0 {
-            // Stepped back meanwhile to where no epoch is known: there is nothing to compare.
+        if partition.state == FetchState::AwaitValidation && (partition.fetch_epoch < 0 || info.leader_epoch < 0) {
+            // Stepped back meanwhile to where no epoch is known, or the brokers have none: there is nothing to compare.
             partition.state = FetchState::Fetching;
             partition.validated_epoch = info.leader_epoch;
+        }
+        let older = partition.state == FetchState::AwaitValidation && info.leader_epoch < partition.fetch_epoch;
+        if older && partition.attempts < OLDER_METADATA_ATTEMPTS {
+            // What was committed is of a later leader than the metadata tell: that one would not know its epoch.
+            let wait = backoff(partition.attempts, self.settings.retry_backoff, self.settings.retry_backoff_max, &mut self.rng);
+            partition.attempts += 1;
+            partition.retry_at = now + wait;
+            *deadline = (*deadline).min(partition.retry_at);
+            self.refresh = true;
+            return;
         }
         let asked = Asked {
             key: key.clone(),
@@ -307,6 +337,13 @@ impl Fetcher {
         };
         let broker =
             if partition.state == FetchState::Fetching { read_replica(now, partition, cluster, info) } else { info.leader };
+        let since = match self.settings.reset {
+            // Below zero are the special values.
+            ResetPolicy::ByDuration(ago) => {
+                self.wall_millis.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)).max(0)
+            }
+            _ => LATEST_TIMESTAMP,
+        };
         let throttled_until = self.brokers.get(&broker).map_or(Instant::default(), |broker| broker.throttled_until);
         if now < throttled_until {
             *deadline = (*deadline).min(throttled_until);
@@ -316,6 +353,7 @@ impl Fetcher {
         match partition.state {
             FetchState::AwaitReset { timestamp } => {
                 if partition.entries.is_empty() && partition.buffered == 0 {
+                    let timestamp = if timestamp == BY_DURATION { since } else { timestamp };
                     plan.reset.push((asked, timestamp));
                 }
             }
@@ -336,7 +374,7 @@ impl Fetcher {
                     }
                 }
             }
-            FetchState::AwaitSeek => {}
+            FetchState::AwaitSeek | FetchState::AwaitCommitted => {}
         }
     }
 

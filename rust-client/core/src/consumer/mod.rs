@@ -42,6 +42,14 @@ pub enum StartAt {
     End,
     /// At this offset.
     Offset(i64),
+    /// At this offset, behind a record of this leader epoch (-1 if unknown), as it was committed: first the leader is asked whether
+    /// its log still holds what was read (KIP-320). Where it was truncated, that is as for a position that was reached by reading.
+    OffsetAndEpoch {
+        /// The offset.
+        offset: i64,
+        /// The leader's epoch of the record before it.
+        leader_epoch: i32,
+    },
     /// At the first record with this timestamp (ms since the epoch) or a later one; at the end if there is none.
     Timestamp(i64),
     /// Where `auto.offset.reset` says.
@@ -55,6 +63,8 @@ pub enum ResetPolicy {
     Earliest,
     /// At the end.
     Latest,
+    /// At the first record that is no older than this, by its timestamp; at the end if there is none (KIP-1106).
+    ByDuration(Duration),
     /// Nowhere: the application gets an error and seeks.
     None,
 }

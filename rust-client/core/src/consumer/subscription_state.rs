@@ -40,6 +40,9 @@ pub struct Watermarks {
     pub last_stable_offset: Option<i64>,
 }
 
+/// In place of a timestamp: so long before the moment at which the leader is asked as `auto.offset.reset` says.
+pub(super) const BY_DURATION: i64 = i64::MIN;
+
 /// What a partition waits for before records can be fetched, or that nothing is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchState {
@@ -49,6 +52,8 @@ pub(super) enum FetchState {
     AwaitValidation,
     /// Nothing.
     Fetching,
+    /// The offset at which its group stands.
+    AwaitCommitted,
     /// A seek by the application, which was told why.
     AwaitSeek,
 }
@@ -146,12 +151,18 @@ impl Partition {
         self.retry_at = Instant::default();
         match at {
             StartAt::Offset(offset) => self.move_to(offset.max(0), -1),
+            StartAt::OffsetAndEpoch { offset, leader_epoch } => {
+                self.move_to(offset.max(0), leader_epoch.max(-1));
+                if leader_epoch >= 0 {
+                    self.state = FetchState::AwaitValidation;
+                }
+            }
             StartAt::Beginning => self.await_reset(super::EARLIEST_TIMESTAMP),
             StartAt::End => self.await_reset(super::LATEST_TIMESTAMP),
             StartAt::Timestamp(timestamp) => self.await_reset(timestamp.max(0)),
             StartAt::Default => self.reset(policy),
         }
-        if self.state != FetchState::Fetching {
+        if !matches!(self.state, FetchState::Fetching | FetchState::AwaitValidation) {
             self.position = Position::new(-1, -1);
         }
     }
@@ -186,6 +197,7 @@ impl Partition {
         match policy {
             ResetPolicy::Earliest => self.await_reset(super::EARLIEST_TIMESTAMP),
             ResetPolicy::Latest => self.await_reset(super::LATEST_TIMESTAMP),
+            ResetPolicy::ByDuration(_) => self.await_reset(BY_DURATION),
             ResetPolicy::None => self.state = FetchState::AwaitSeek,
         }
     }

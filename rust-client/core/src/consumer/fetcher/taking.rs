@@ -29,6 +29,40 @@ impl Fetcher {
         self.wake = true;
     }
 
+    /// Adds to the assignment partitions of which is not known yet where their group stands: [`Self::start`] tells, unless the
+    /// application seeks before.
+    pub fn add_waiting(&mut self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        for key in partitions {
+            let mut partition = Partition::new(self.subscription.next_generation());
+            partition.state = FetchState::AwaitCommitted;
+            if let Some(before) = self.subscription.partitions.insert(key, partition) {
+                before.position.invalidate();
+            }
+        }
+    }
+
+    /// Whether the partition still waits for [`Self::start`]. `None` if it is not assigned.
+    #[must_use]
+    pub fn is_waiting(&self, key: &TopicPartition) -> Option<bool> {
+        Some(self.subscription.partitions.get(key)?.state == FetchState::AwaitCommitted)
+    }
+
+    /// Where partitions start: those that were waiting for that, and those that are not assigned yet. Where the application has sought
+    /// elsewhere meanwhile, it stays there.
+    pub fn start(&mut self, starts: impl IntoIterator<Item = (TopicPartition, StartAt)>) {
+        for (key, at) in starts {
+            match self.is_waiting(&key) {
+                None => self.add([(key, at)]),
+                Some(true) => {
+                    // It is assigned.
+                    let _ = self.seek(&key, at);
+                }
+                Some(false) => {}
+            }
+        }
+        self.wake = true;
+    }
+
     /// Takes partitions away. Batches of them that were taken before hand out no more records.
     pub fn remove<'a>(&mut self, partitions: impl IntoIterator<Item = &'a TopicPartition>) {
         self.consume_taken();
