@@ -9,10 +9,10 @@ use ottla_tests::kafka::unique_name;
 
 use crate::helper::{PATIENCE, client, on_both, topic};
 
-const PARTITIONS: i32 = 6;
+pub(crate) const PARTITIONS: i32 = 6;
 
 /// So many records into each partition.
-fn write(client: &Client, topic: &str, count: usize) {
+pub(crate) fn write(client: &Client, topic: &str, count: usize) {
     let producer = client.producer().unwrap();
     let mut deliveries = Vec::new();
     for partition in 0..PARTITIONS {
@@ -25,7 +25,7 @@ fn write(client: &Client, topic: &str, count: usize) {
     }
 }
 
-fn member(client: &Client, group: &str, topic: &str, properties: &[(&str, &str)]) -> Consumer {
+pub(crate) fn member(client: &Client, group: &str, topic: &str, properties: &[(&str, &str)]) -> Consumer {
     let builder = client.consumer_builder().group(group).set("auto.offset.reset", "earliest").set("heartbeat.interval.ms", "100");
     let builder = properties.iter().fold(builder, |builder, (name, value)| builder.set(name, value));
     let consumer = builder.build().unwrap();
@@ -34,9 +34,9 @@ fn member(client: &Client, group: &str, topic: &str, properties: &[(&str, &str)]
 }
 
 /// What a member has got of each partition, as (offset, how often).
-type Got = BTreeMap<(i32, i64), usize>;
+pub(crate) type Got = BTreeMap<(i32, i64), usize>;
 
-fn take(consumer: &Consumer, got: &mut Got) -> u64 {
+pub(crate) fn take(consumer: &Consumer, got: &mut Got) -> u64 {
     let Some(batch) = consumer.next_blocking(Duration::from_millis(50)).unwrap() else { return 0 };
     let mut count = 0;
     for record in batch.records() {

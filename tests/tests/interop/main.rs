@@ -8,6 +8,7 @@ mod dropped_waiters;
 mod executors;
 mod gone;
 mod groups;
+mod groups_live;
 mod helper;
 mod kafka_tools;
 mod line;
