@@ -28,12 +28,16 @@ mod producer;
 mod runtime;
 mod watched;
 
-pub use admin::{Admin, ClusterDescription, NewTopic, TopicDescription};
+pub use admin::{Admin, ClusterDescription, GroupList, ListGroupOffsetsSpec, NewTopic, PartitionDescription, TopicDescription};
 pub use client::{Client, ClientBuilder};
 pub use consumer::Consumer;
 pub use group::{Answering, Closing, Committing, ConsumerBuilder, GroupState, Rebalance, RebalanceListener};
 pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
+pub use ottla_core::admin::{
+    AclOperation, ConsumerGroupState, GroupDescription, GroupFilter, GroupListing, GroupType, MemberDescription, MemberIdentity,
+    MemberResults, PartitionResults,
+};
 pub use ottla_core::completion::Written;
 pub use ottla_core::config::Config;
 pub use ottla_core::consumer::{

@@ -16,6 +16,9 @@ use crate::time::Instant;
 /// What became of each group.
 pub type GroupResults<T> = BTreeMap<Text, Result<T, Error>>;
 
+/// What one answer says of groups, in its order.
+pub type GroupAnswers<T> = Vec<(Text, Result<T, Error>)>;
+
 /// The properties.
 #[derive(Clone, Copy, Debug)]
 pub struct CoordinatedSettings {
@@ -157,7 +160,7 @@ impl<T> CoordinatedCall<T> {
     }
 
     /// The coordinator answered, or could not be asked. What it says of groups that it was not asked about is left.
-    pub fn on_answer(&mut self, now: Instant, token: u64, answer: Result<Vec<(Text, Result<T, Error>)>, Error>) {
+    pub fn on_answer(&mut self, now: Instant, token: u64, answer: Result<GroupAnswers<T>, Error>) {
         let Some(groups) = self.awaited.remove(&token) else { return };
         match answer {
             Ok(results) => {

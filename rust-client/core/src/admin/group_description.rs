@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use ottla_protocol::messages::consumer_group_describe::{self, Assignment, ConsumerGroupDescribeResponse};
 use ottla_protocol::messages::describe_groups::{DescribeGroupsResponse, DescribedGroup, DescribedGroupMember};
-use ottla_protocol::{ErrorCode, Text};
+use ottla_protocol::ErrorCode;
 
-use super::group_error;
 use super::group_listing::{ConsumerGroupState, GroupType};
+use super::{GroupAnswers, group_error};
 use crate::consumer::TopicPartition;
 use crate::error::{Error, ErrorKind};
 use crate::group::{decode_assignment, decode_subscription};
@@ -145,7 +145,7 @@ pub fn needs_classic(error: &Error) -> bool {
 pub fn read_consumer_description(
     response: ConsumerGroupDescribeResponse,
     coordinator: &BrokerInfo,
-) -> Vec<(Text, Result<GroupDescription, Error>)> {
+) -> GroupAnswers<GroupDescription> {
     let described = |group: consumer_group_describe::DescribedGroup| {
         let error = group_error(group.error_code, group.error_message.as_deref(), TRIED, &group.group_id);
         (group.group_id.detach(), error.map(|()| consumer_group(group, coordinator.clone())))
@@ -199,10 +199,7 @@ fn partitions(assignment: Assignment) -> Vec<TopicPartition> {
 }
 
 /// Each group of the answer to DescribeGroups. A group that is not there is an error, as it is for a broker from version 6 on.
-pub fn read_classic_description(
-    response: DescribeGroupsResponse,
-    coordinator: &BrokerInfo,
-) -> Vec<(Text, Result<GroupDescription, Error>)> {
+pub fn read_classic_description(response: DescribeGroupsResponse, coordinator: &BrokerInfo) -> GroupAnswers<GroupDescription> {
     let described = |group: DescribedGroup| {
         let error = group_error(group.error_code, group.error_message.as_deref(), TRIED, &group.group_id);
         let described = error.map(|()| classic_group(&group, coordinator.clone())).and_then(|described| {

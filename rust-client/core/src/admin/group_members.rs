@@ -4,7 +4,7 @@ use ottla_protocol::Text;
 use ottla_protocol::messages::delete_groups::DeleteGroupsResponse;
 use ottla_protocol::messages::leave_group::{self, LeaveGroupRequest, LeaveGroupResponse};
 
-use super::{group_error, left_out};
+use super::{GroupAnswers, group_error, left_out};
 use crate::error::{Error, ErrorKind};
 
 /// From this version on LeaveGroup names several members, by `group.instance.id` too.
@@ -21,6 +21,9 @@ pub enum MemberIdentity {
     GroupInstanceId(String),
 }
 
+/// What became of each member, in the order in which they were named.
+pub type MemberResults = Vec<(MemberIdentity, Result<(), Error>)>;
+
 impl MemberIdentity {
     fn request(&self, reason: &Text) -> leave_group::MemberIdentity {
         let (member_id, group_instance_id) = match self {
@@ -32,7 +35,7 @@ impl MemberIdentity {
 }
 
 /// Each group of the answer.
-pub fn read_delete_groups(response: DeleteGroupsResponse) -> Vec<(Text, Result<(), Error>)> {
+pub fn read_delete_groups(response: DeleteGroupsResponse) -> GroupAnswers<()> {
     let result = |one: ottla_protocol::messages::delete_groups::DeletableGroupResult| {
         let deleted = group_error(one.error_code, None, "while deleting a group", &one.group_id);
         (one.group_id.detach(), deleted)
@@ -79,13 +82,12 @@ pub fn leave_group_request(
 ///
 /// # Errors
 /// That of the whole group.
-#[allow(clippy::type_complexity, reason = "a list of pairs says best what it is")]
 pub fn read_leave_group(
     group: &Text,
     members: Vec<MemberIdentity>,
     version: i16,
     response: LeaveGroupResponse,
-) -> Result<Vec<(MemberIdentity, Result<(), Error>)>, Error> {
+) -> Result<MemberResults, Error> {
     const TRIED: &str = "while removing a member";
     if version < SEVERAL_FROM {
         let removed = group_error(response.error_code, None, TRIED, group);

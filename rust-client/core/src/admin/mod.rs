@@ -9,12 +9,12 @@ mod group_listing;
 mod group_members;
 mod group_offsets;
 
-pub use coordinated::{CoordinatedCall, CoordinatedCommand, CoordinatedSettings, GroupResults};
+pub use coordinated::{CoordinatedCall, CoordinatedCommand, CoordinatedSettings, GroupAnswers, GroupResults};
 pub use group_description::{
     AclOperation, GroupDescription, MemberDescription, needs_classic, read_classic_description, read_consumer_description,
 };
 pub use group_listing::{ConsumerGroupState, GroupFilter, GroupListing, GroupType, fit_list_groups, read_list_groups};
-pub use group_members::{MemberIdentity, leave_group_request, read_delete_groups, read_leave_group};
+pub use group_members::{MemberIdentity, MemberResults, leave_group_request, read_delete_groups, read_leave_group};
 pub use group_offsets::{
     MAX_OFFSET_VERSION, PartitionResults, offset_commit_request, offset_delete_request, offset_fetch_request, read_offset_commit,
     read_offset_delete, read_offset_fetch,

@@ -1,18 +1,14 @@
-//! Topics and the cluster: looked at, made, deleted.
+//! Topics: looked at, made, deleted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
-use ottla_core::error::{Error, ErrorKind};
-use ottla_core::metadata::BrokerInfo;
+use ottla_core::error::Error;
 use ottla_protocol::messages::create_topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest};
 use ottla_protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
-use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic};
-use ottla_protocol::{ErrorCode, Request, Text, Uuid};
+use ottla_protocol::{Text, Uuid};
 
-use crate::client::ClientInner;
+use super::{Admin, check, incomplete};
 use crate::runtime::block_on;
 
 /// A topic to make.
@@ -81,79 +77,7 @@ pub struct PartitionDescription {
     pub isr: Vec<i32>,
 }
 
-/// The cluster as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClusterDescription {
-    /// The cluster's id.
-    pub cluster_id: String,
-    /// The controller's broker id.
-    pub controller: i32,
-    /// The brokers by id.
-    pub brokers: Vec<BrokerInfo>,
-}
-
-/// See the module's page. Each call is bounded by `default.api.timeout.ms`.
-#[derive(Clone)]
-pub struct Admin {
-    client: Arc<ClientInner>,
-}
-
 impl Admin {
-    pub(crate) fn new(client: Arc<ClientInner>) -> Self {
-        Self { client }
-    }
-
-    fn limit(&self) -> Duration {
-        self.client.settings.default_api_timeout
-    }
-
-    fn timeout_ms(&self) -> i32 {
-        i32::try_from(self.limit().as_millis()).unwrap_or(i32::MAX)
-    }
-
-    /// Asks until there is an answer, `default.api.timeout.ms` at the longest. `change`: it goes to the controller, and not to two
-    /// brokers at once.
-    async fn ask<R: Request + Clone + Send + Sync + 'static>(&self, request: R, change: bool) -> Result<R::Response, Error>
-    where
-        R::Response: Send + 'static,
-    {
-        let (client, limit) = (self.client.clone(), self.limit());
-        self.client
-            .run(async move {
-                let (mut last, mut attempts) = (None, 0);
-                let asked = async {
-                    loop {
-                        let answered = if change {
-                            // Half of it, so that one silent broker does not use up the time of the others.
-                            client.call_controller(&request, limit / 2).await
-                        } else {
-                            client.call_first(request.clone(), limit).await
-                        };
-                        match answered {
-                            Err(error) if error.is_retriable() => last = Some(error),
-                            answered => return answered,
-                        }
-                        client.refresh();
-                        client.back_off(attempts).await;
-                        attempts += 1;
-                    }
-                };
-                match tokio::time::timeout(limit, asked).await {
-                    Ok(answered) => answered,
-                    Err(_) => {
-                        let limit = limit.as_millis();
-                        let what = format!("no answer to {} within default.api.timeout.ms ({limit} ms)", R::KEY.name());
-                        let error = Error::new(ErrorKind::Timeout, what).retriable();
-                        Err(match last {
-                            Some(cause) => error.with_source(cause),
-                            None => error,
-                        })
-                    }
-                }
-            })
-            .await
-    }
-
     /// Makes a topic.
     ///
     /// # Errors
@@ -212,7 +136,7 @@ impl Admin {
         block_on(self.delete_topic(name))
     }
 
-    async fn metadata(&self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, Error> {
+    pub(super) async fn metadata(&self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, Error> {
         let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..MetadataRequest::default() };
         self.ask(request, false).await
     }
@@ -256,28 +180,6 @@ impl Admin {
     pub fn describe_topic_blocking(&self, name: &str) -> Result<TopicDescription, Error> {
         block_on(self.describe_topic(name))
     }
-
-    /// The cluster's id, controller and brokers.
-    ///
-    /// # Errors
-    /// If no broker answered.
-    pub async fn describe_cluster(&self) -> Result<ClusterDescription, Error> {
-        let response = self.ask(DescribeClusterRequest::default(), false).await?;
-        check(response.error_code, response.error_message.as_ref(), "while describing the cluster", "")?;
-        let brokers =
-            response.brokers.into_iter().map(|b| BrokerInfo { id: b.broker_id, host: b.host, port: b.port, rack: b.rack });
-        let mut brokers: Vec<BrokerInfo> = brokers.collect();
-        brokers.sort_by_key(|broker| broker.id);
-        Ok(ClusterDescription { cluster_id: response.cluster_id.to_string(), controller: response.controller_id, brokers })
-    }
-
-    /// [`Admin::describe_cluster`] for callers without an executor.
-    ///
-    /// # Errors
-    /// As [`Admin::describe_cluster`].
-    pub fn describe_cluster_blocking(&self) -> Result<ClusterDescription, Error> {
-        block_on(self.describe_cluster())
-    }
 }
 
 fn description(topic: MetadataResponseTopic) -> TopicDescription {
@@ -295,18 +197,4 @@ fn description(topic: MetadataResponseTopic) -> TopicDescription {
     partitions.sort_by_key(|p| p.partition);
     let name = topic.name.map(|name| name.to_string()).unwrap_or_default();
     TopicDescription { name, id: topic.topic_id, is_internal: topic.is_internal, partitions }
-}
-
-fn incomplete(api: &str) -> Error {
-    Error::new(ErrorKind::Protocol, format!("the broker's answer to {api} leaves out what was asked for"))
-}
-
-fn check(code: i16, said: Option<&Text>, tried: &str, topic: &str) -> Result<(), Error> {
-    let code = ErrorCode::from_code(code);
-    if code == ErrorCode::None {
-        return Ok(());
-    }
-    let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
-    let error = Error::kafka(code, format!("{tried}{said}"));
-    Err(if topic.is_empty() { error } else { error.with_topic(topic) })
 }
