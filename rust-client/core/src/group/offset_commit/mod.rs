@@ -276,11 +276,11 @@ impl OffsetCommitter {
             at = at.min(fetch.by);
         }
         if self.coordinator.is_some() {
-            if let Some(commit) = self.commits.front().filter(|_| self.committing.is_none()) {
-                at = at.min(commit.retry_at);
-            }
-            for fetch in self.fetches.iter().filter(|fetch| fetch.token.is_none()) {
-                at = at.min(fetch.retry_at);
+            // While a commit is under way nothing else is sent.
+            if self.committing.is_none() {
+                let commit = self.commits.front().map(|commit| commit.retry_at);
+                let fetches = self.fetches.iter().filter(|fetch| fetch.token.is_none()).map(|fetch| fetch.retry_at);
+                at = commit.into_iter().chain(fetches).fold(at, Instant::min);
             }
         }
         at

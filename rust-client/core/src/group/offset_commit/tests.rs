@@ -334,6 +334,17 @@ impl One {
 }
 
 #[test]
+fn a_fetch_that_waits_for_a_commit_is_due_when_that_is_over() {
+    let mut one = One::new(true);
+    one.commit(5, CommitMode::Sync);
+    let (token, _) = one.commit_sent();
+    one.fetch();
+    assert!(one.poll() > one.now, "who asks again at once would ask for ever");
+    one.answer(token, &[(0, ErrorCode::None)]);
+    one.fetch_sent();
+}
+
+#[test]
 fn what_is_committed_comes_back_with_its_epoch_and_metadata() {
     let mut one = One::new(true);
     one.fetch();
