@@ -23,6 +23,7 @@ use crate::group::ConsumerBuilder;
 use crate::metrics::{ClientCounters, ClientSnapshot};
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
+use crate::observer::{ClientEvent, Observed, Observer};
 use crate::offload::BlockingPool;
 use crate::producer::{Producer, ProducerBuilder};
 use crate::runtime::{RuntimeClock, block_on, seed, shared};
@@ -43,6 +44,7 @@ pub(crate) struct ClientInner {
     /// Where work that takes long runs.
     pub(crate) offload: Arc<dyn Offload>,
     pub(crate) counters: Arc<ClientCounters>,
+    pub(crate) observer: Observed,
     pub(crate) clock: Arc<RuntimeClock>,
     pub(crate) connections: Connections,
     pub(crate) client_id: Option<Text>,
@@ -71,6 +73,7 @@ pub struct ClientBuilder {
     offload: Option<Arc<dyn Offload>>,
     seed: Option<u64>,
     wall_millis: Option<i64>,
+    observer: Observed,
 }
 
 impl ClientBuilder {
@@ -126,6 +129,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Tells `observer` what happens to the client without a call that would tell of it.
+    #[must_use]
+    pub fn observer(mut self, observer: Observer) -> Self {
+        self.observer = Observed(Some(observer));
+        self
+    }
+
     /// Makes the client. Nothing is connected yet.
     ///
     /// # Errors
@@ -154,6 +164,7 @@ impl ClientBuilder {
                 receive_max_bytes: settings.receive_message_max_bytes,
                 max_idle: settings.connections_max_idle,
                 counters: counters.clone(),
+                observer: self.observer.clone(),
             },
             reconnect_backoff: settings.reconnect_backoff,
             reconnect_backoff_max: settings.reconnect_backoff_max,
@@ -174,12 +185,16 @@ impl ClientBuilder {
             cluster: ArcSwap::default(),
             wake: Arc::new(Notify::new()),
             counters,
+            observer: self.observer,
             offload: self.offload.unwrap_or_else(|| Arc::new(BlockingPool(handle.clone()))),
             news: Watched::new(News::default()),
             rng: Mutex::new(rng),
             handle,
         });
         inner.handle.spawn(keep_metadata(Arc::downgrade(&inner), inner.wake.clone()));
+        if let (Some(observer), Some(interval)) = (&inner.observer.0, inner.settings.statistics_interval) {
+            inner.handle.spawn(tell_when_due(Arc::downgrade(&inner), observer.clone(), interval));
+        }
         Ok(Client { inner })
     }
 
@@ -587,6 +602,7 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
                     let version = cluster.version;
                     if inner.news.get().error.is_some() {
                         tracing::info!("metadata again");
+                        inner.observer.tell(|| ClientEvent::BrokersUp);
                     }
                     inner.news.set(News { version, error: None });
                 }
@@ -594,6 +610,7 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
                     // One line when it begins, not one for each attempt.
                     if inner.news.get().error.is_none() {
                         tracing::warn!(%error, "no metadata");
+                        inner.observer.tell(|| ClientEvent::AllBrokersDown(all_down(&error)));
                     }
                     lock(&inner.updater).on_failure(now);
                     inner.news.change(|news| news.error = Some(error));
@@ -608,6 +625,25 @@ async fn keep_metadata(client: Weak<ClientInner>, wake: Arc<Notify>) {
             () = tokio::time::sleep_until(until) => {}
         }
     }
+}
+
+/// Says so each `interval`, until the client is gone.
+async fn tell_when_due(client: Weak<ClientInner>, observer: Observer, interval: Duration) {
+    let mut due = tokio::time::interval(interval);
+    due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    due.tick().await;
+    loop {
+        due.tick().await;
+        if client.strong_count() == 0 {
+            return;
+        }
+        observer(ClientEvent::StatisticsDue);
+    }
+}
+
+fn all_down(cause: &Error) -> Error {
+    let what = "no broker of the cluster answers, nor does a bootstrap server";
+    Error::new(ErrorKind::AllBrokersDown, what).with_source(cause.clone())
 }
 
 impl Drop for ClientInner {

@@ -793,7 +793,9 @@ async fn fetch(
     let connection = client.connection(broker, purpose).await?;
     let version = connection.ready().await?.version_of::<FetchRequest>(max_version)?;
     fit_fetch_request(&mut request, version);
-    Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
+    let response = connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0;
+    client.observer.throttled(broker, response.throttle_time_ms);
+    Ok(response)
 }
 
 #[cfg(test)]

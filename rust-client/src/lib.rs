@@ -22,6 +22,7 @@ mod consumer;
 mod group;
 mod metrics;
 mod network;
+mod observer;
 mod offload;
 mod offsets;
 mod producer;
@@ -34,6 +35,7 @@ pub use consumer::Consumer;
 pub use group::{Answering, Closing, Committing, ConsumerBuilder, GroupState, Rebalance, RebalanceListener};
 pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
+pub use observer::{ClientEvent, Observer};
 pub use ottla_core::admin::{
     AclOperation, ConsumerGroupState, GroupDescription, GroupFilter, GroupListing, GroupType, MemberDescription, MemberIdentity,
     MemberResults, PartitionResults,

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::ClientInner;
 use crate::network::{Connection, Purpose};
+use crate::observer::ClientEvent;
 use crate::runtime::block_on;
 
 /// A record to send, borrowed from the caller: it is encoded once, straight into its batch.
@@ -478,6 +479,7 @@ impl Driver {
         loop {
             if let Some(error) = self.sender.fatal_error().filter(|_| !ended) {
                 tracing::error!(%error, "the producer has come to its end");
+                self.client.observer.tell(|| ClientEvent::ProducerEnded(error.clone()));
                 ended = true;
             }
             let cluster = self.client.cluster();
@@ -562,8 +564,11 @@ impl Driver {
     }
 
     fn produce(&self, token: u64, broker: i32, request: &ProduceRequest) {
-        let events = self.events.clone();
+        let (events, observer) = (self.events.clone(), self.client.observer.clone());
         let reply = move |answer: Result<Option<(ProduceResponse, i16)>, Error>| {
+            if let Ok(Some((response, _))) = &answer {
+                observer.throttled(broker, response.throttle_time_ms);
+            }
             let _ = events.send(Event::Produced(token, answer.map(|answer| answer.map(|(response, _)| response))));
         };
         let Some(connection) = self.connections.get(&broker) else {

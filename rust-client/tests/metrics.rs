@@ -1,11 +1,12 @@
-//! What clients and consumers count, against the bundled broker.
+//! What clients and consumers count, and what a client's observer is told, against the bundled broker.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test ends at what it does not expect")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ottla::{Client, Record, StartAt, TopicPartition};
-use ottla_broker::Broker;
+use ottla::{Client, ClientEvent, ErrorKind, Record, StartAt, TopicPartition};
+use ottla_broker::{ApiKey, Broker, Effect, Rule};
 
 #[tokio::test]
 async fn a_client_counts_connections_requests_and_metadata() {
@@ -61,4 +62,45 @@ async fn a_consumer_counts_what_it_fetches_and_hands_out() {
     assert_eq!(metrics.lag, [(TopicPartition::new("orders", 0), 0)]);
     assert!(metrics.fetch_requests > 0 && metrics.fetch_latency_p99.is_some(), "{metrics:?}");
     assert_eq!((metrics.errors, metrics.fetch_failures, metrics.throttle_time), (0, 0, Duration::ZERO));
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_brokers_that_go_and_come_of_throttling_and_of_the_time_for_statistics() {
+    let broker = Broker::builder().topic("orders", 1).start().unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let properties = [
+        ("bootstrap.servers", broker.bootstrap_servers()),
+        ("statistics.interval.ms", "20"),
+        ("topic.metadata.refresh.interval.ms", "20"),
+        ("reconnect.backoff.max.ms", "50"),
+    ];
+    let mut builder = Client::builder().observer(Arc::new(move |event| drop(tell.send(event))));
+    for (name, value) in properties {
+        builder = builder.set(name, value).unwrap();
+    }
+    let client = builder.connect().await.unwrap();
+    let mut until = async |wanted: fn(&ClientEvent) -> bool| {
+        let found = tokio::time::timeout(Duration::from_secs(20), async {
+            loop {
+                let event = told.recv().await.unwrap();
+                if wanted(&event) {
+                    return event;
+                }
+            }
+        });
+        found.await.expect("the event in time")
+    };
+    until(|event| matches!(event, ClientEvent::StatisticsDue)).await;
+    broker.add_fault(Rule::on(ApiKey::Produce, Effect::Throttle { ms: 7 }).once()).unwrap();
+    let producer = client.producer().unwrap();
+    producer.send(Record::to("orders").value("1")).await.unwrap().await.unwrap();
+    let throttled = until(|event| matches!(event, ClientEvent::Throttled { .. })).await;
+    assert!(matches!(throttled, ClientEvent::Throttled { broker: 1, time } if time.as_millis() == 7), "{throttled:?}");
+    broker.stop_broker(1).unwrap();
+    let ClientEvent::BrokerDown(error) = until(|event| matches!(event, ClientEvent::BrokerDown(_))).await else { unreachable!() };
+    assert!(error.broker().is_some(), "{error}");
+    let down = until(|event| matches!(event, ClientEvent::AllBrokersDown(_))).await;
+    assert!(matches!(&down, ClientEvent::AllBrokersDown(error) if error.kind() == ErrorKind::AllBrokersDown), "{down:?}");
+    broker.restart_broker(1).unwrap();
+    until(|event| matches!(event, ClientEvent::BrokersUp)).await;
 }

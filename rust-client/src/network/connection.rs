@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::transport::{Connector, Stream};
 use crate::metrics::ClientCounters;
+use crate::observer::{ClientEvent, Observed};
 use crate::runtime::RuntimeClock;
 use crate::watched::Watched;
 
@@ -58,6 +59,7 @@ pub(crate) struct ConnectionSettings {
     /// After how long without a request the connection is closed; zero for never.
     pub(crate) max_idle: Duration,
     pub(crate) counters: Arc<ClientCounters>,
+    pub(crate) observer: Observed,
 }
 
 #[derive(Clone, Debug)]
@@ -87,6 +89,7 @@ struct Shared {
     target: Target,
     clock: Arc<RuntimeClock>,
     counters: Arc<ClientCounters>,
+    observer: Observed,
     apis: OnceLock<BrokerApis>,
     state: Watched<State>,
     awaited: Mutex<Option<ConnectionState<Reply>>>,
@@ -129,6 +132,7 @@ impl Shared {
     fn say_up(&self) {
         if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
             tracing::info!(broker = self.target.id, address = %self.target.address(), purpose = self.target.purpose, "connected again");
+            self.observer.tell(|| ClientEvent::BrokerUp { broker: self.target.id, address: self.target.address() });
         }
     }
 
@@ -137,6 +141,7 @@ impl Shared {
         if !self.released.load(Ordering::Relaxed) && !self.down.swap(true, Ordering::Relaxed) {
             let (id, purpose) = (self.target.id, self.target.purpose);
             tracing::warn!(broker = id, address = %self.target.address(), purpose, %error, "{what}");
+            self.observer.tell(|| ClientEvent::BrokerDown(self.place(error.clone())));
         }
     }
 
@@ -181,6 +186,7 @@ impl Connection {
             target,
             clock,
             counters: settings.counters.clone(),
+            observer: settings.observer.clone(),
             apis: OnceLock::new(),
             state: Watched::new(State::Opening),
             awaited: Mutex::new(None),

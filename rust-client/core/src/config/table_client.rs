@@ -98,6 +98,16 @@ pub(super) const PROPERTIES: &[Property] = &[
     .own()
     .acts(),
     Property::new(
+        "exit.timeout.ms",
+        Both,
+        int(0, I32),
+        "1000",
+        Low,
+        "How long a process that ends with a producer open is kept, in languages with a runtime of their own, to send what it has.",
+    )
+    .own()
+    .acts(),
+    Property::new(
         "io.threads",
         Both,
         int(1, 64),
@@ -378,8 +388,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         int(0, 86_400_000),
         "0",
         High,
-        "How often the statistics callback is called. 0: never.",
-    ),
+        "How often the application is told that it is time for statistics. 0: never.",
+    )
+    .acts(),
     Property::new("enabled_events", Both, int(0, I32), "0", Low, "Which kinds of events reach the application's queue, as bits."),
     Property::new("error_cb", Both, Call, "", Low, "Is called with errors that concern no single call."),
     Property::new("throttle_cb", Both, Call, "", Low, "Is called when a broker throttles the client."),

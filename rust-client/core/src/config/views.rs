@@ -27,6 +27,10 @@ pub struct ClientConfig {
     pub default_api_timeout: Duration,
     /// `close.timeout.ms`
     pub close_timeout: Duration,
+    /// `exit.timeout.ms`
+    pub exit_timeout: Duration,
+    /// `statistics.interval.ms`; none for 0: never.
+    pub statistics_interval: Option<Duration>,
     /// `receive.message.max.bytes`, in bytes.
     pub receive_message_max_bytes: usize,
     /// `max.in.flight.requests.per.connection`
@@ -244,6 +248,8 @@ impl Config {
             connect_timeout: self.millis("connect.timeout.ms"),
             default_api_timeout: self.millis("default.api.timeout.ms"),
             close_timeout: self.millis("close.timeout.ms"),
+            exit_timeout: self.millis("exit.timeout.ms"),
+            statistics_interval: Some(self.millis("statistics.interval.ms")).filter(|interval| !interval.is_zero()),
             receive_message_max_bytes: self.receive_message_max_bytes()?,
             max_in_flight: self.size("max.in.flight"),
             topic_metadata_refresh_interval: u64::try_from(self.number("topic.metadata.refresh.interval.ms"))
