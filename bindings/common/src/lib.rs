@@ -7,6 +7,7 @@
 //! - [`fork`]: a client that went through `fork()` says so.
 //! - [`Outstanding`]: how many records a producer has taken and not yet reported.
 //! - [`exit`]: what is still queued when the process ends goes out, within a bound.
+//! - [`statistics`]: what a client counts, as JSON with librdkafka's names.
 //! - [`TestBroker`]: the broker for tests, driven by words.
 
 mod broker;
@@ -15,6 +16,7 @@ pub mod exit;
 pub mod fork;
 mod outstanding;
 mod queue;
+pub mod statistics;
 pub mod wait;
 #[cfg(unix)]
 mod wakeup;
