@@ -423,6 +423,41 @@ impl Consumer {
         self.shared.change(|fetcher| fetcher.assign(partitions));
     }
 
+    /// Adds partitions to those that are assigned by hand, which go on undisturbed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] while the consumer subscribes: then its group assigns.
+    pub fn incremental_assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) -> Result<(), Error> {
+        self.assigns_by_hand()?;
+        let partitions: Vec<(TopicPartition, StartAt)> =
+            partitions.into_iter().map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at)).collect();
+        for (key, _) in &partitions {
+            self.client.follow(&key.topic, self.config.allow_auto_create_topics);
+        }
+        self.shared.change(|fetcher| fetcher.add(partitions));
+        Ok(())
+    }
+
+    /// Takes partitions from those that are assigned by hand; the others go on undisturbed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] while the consumer subscribes: then its group assigns.
+    pub fn incremental_unassign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32)>) -> Result<(), Error> {
+        self.assigns_by_hand()?;
+        let keys: Vec<TopicPartition> =
+            partitions.into_iter().map(|(topic, partition)| TopicPartition::new(topic.as_ref(), partition)).collect();
+        self.shared.change(|fetcher| fetcher.remove(&keys));
+        Ok(())
+    }
+
+    fn assigns_by_hand(&self) -> Result<(), Error> {
+        if self.group.as_ref().is_some_and(|group| group.is_subscribed()) {
+            let what = "can't assign partitions by hand: the consumer subscribes, and its group assigns";
+            return Err(Error::new(ErrorKind::State, what));
+        }
+        Ok(())
+    }
+
     /// Goes on elsewhere in a partition. Batches of it that were taken before hand out no more records.
     ///
     /// # Errors
@@ -518,6 +553,28 @@ impl Consumer {
         }
         let mut state = self.shared.state();
         if state.closed || state.has_work() { Ok(None) } else { self.shared.take(&mut state).transpose() }
+    }
+
+    /// Says that the application goes on with what it has: this counts as a call of [`Consumer::next`] for `max.poll.interval.ms`,
+    /// and takes no records. `true`: its group asks for something, or there is an error to hear of; [`Consumer::serve`] sees to it.
+    pub fn progressed(&self) -> bool {
+        self.polled();
+        self.shared.state().has_work()
+    }
+
+    /// Sees to what the group asks for, the listener's calls among it, and takes no records. Ready at once if there is nothing.
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As [`Consumer::next`].
+    pub async fn serve(&self) -> Result<(), Error> {
+        self.polled();
+        let mut place = Place::new(self.shared.clone());
+        std::future::poll_fn(|context| {
+            place.stand(context);
+            self.shared.serve(context).map_ok(|_| ())
+        })
+        .await
     }
 
     /// What an assigned partition's log holds, as the last fetch told.

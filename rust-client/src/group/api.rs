@@ -206,6 +206,26 @@ impl Consumer {
         block_on(self.commit_offsets(offsets))
     }
 
+    /// Begins to commit these offsets. Tried once, as [`Consumer::commit_async`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] without `group.id`.
+    pub fn commit_offsets_async(
+        &self,
+        offsets: impl IntoIterator<Item = (TopicPartition, OffsetAndMetadata)>,
+    ) -> Result<Committing, Error> {
+        Ok(Committing(self.member()?.begin_commit(offsets.into_iter().collect(), CommitMode::Async)))
+    }
+
+    /// What the application has to commit: its positions or, with `enable.auto.offset.store` false, the offsets that it stored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::State`] without `group.id`.
+    pub fn to_commit(&self) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
+        let group = self.member()?;
+        Ok(if group.config.auto_offset_store { group.positions() } else { group.inner().committer.stored().clone() })
+    }
+
     /// Keeps an offset for the next automatic commit, with `enable.auto.offset.store` false.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub struct FetchedBatch {
     /// Where reading starts: the first batch of a fetch may begin before the offset that was asked for.
     from: i64,
     pool: Arc<BufferPool>,
-    _held: Held,
+    held: Held,
     /// How much of the partition's queue this batch takes.
     pub(super) weight: usize,
 }
@@ -75,7 +75,7 @@ impl FetchedBatch {
             by_record: AtomicBool::new(false),
             malformed_at: AtomicI64::new(-1),
         });
-        Self { handed, batch, from, pool, _held: held, weight }
+        Self { handed, batch, from, pool, held, weight }
     }
 
     /// How many bytes its records take, inflated.
@@ -135,6 +135,12 @@ impl FetchedBatch {
         self.handed.position.is_valid()
     }
 
+    /// Counts its bytes no longer in `queued.max.messages.kbytes`: for faces that hand records to a garbage collector, which may hold
+    /// them for as long as it likes. As in librdkafka, that property then bounds what was not handed out yet.
+    pub fn release_quota(&mut self) {
+        self.held.release(self.held.bytes());
+    }
+
     /// The position that it moves.
     #[must_use]
     pub fn position(&self) -> &Arc<Position> {
@@ -145,6 +151,31 @@ impl FetchedBatch {
     #[must_use]
     pub fn records(&self) -> FetchedRecords<'_> {
         FetchedRecords { batch: self, cursor: RecordCursor::default(), next: self.first_offset() }
+    }
+
+    /// The records as they lie in the log, inflated: all keys, values and headers are slices of it. For faces that hand them to
+    /// another language as one piece.
+    #[must_use]
+    pub fn payload(&self) -> &Bytes {
+        &self.batch.payload
+    }
+
+    /// Says that the records are handed out one by one, somewhere else: [`FetchedBatch::consumed_to`] moves the position, and
+    /// taking the next batch does not.
+    pub fn hand_out_by_record(&self) {
+        self.handed.by_record.store(true, Ordering::Release);
+    }
+
+    /// Moves the position to `offset`: what lies before it is consumed. Never back, nor beyond what of the batch can be read. Of a
+    /// batch that is not valid any more this counts where its partition is being given up, and the answer has not been given yet;
+    /// else nobody looks at that position.
+    pub fn consumed_to(&self, offset: i64) {
+        let position = &self.handed.position;
+        let malformed_at = self.handed.malformed_at.load(Ordering::Acquire);
+        let offset = offset.min(if malformed_at < 0 { self.next_offset() } else { malformed_at });
+        if position.offset().is_none_or(|before| before < offset) {
+            position.advance(offset, self.handed.leader_epoch);
+        }
     }
 
     /// Hands the records out one by one, each of which moves the position behind it.

@@ -290,6 +290,24 @@ fn a_cursor_moves_the_position_record_by_record() {
 }
 
 #[test]
+fn a_batch_whose_records_are_handed_out_elsewhere_moves_the_position_as_it_is_told() {
+    let mut bench = Bench::one(StartAt::Offset(0));
+    bench.feed(stored(0, 3, |header| header.last_offset_delta = 5));
+    let taken = bench.take();
+    taken.hand_out_by_record();
+    bench.fetcher.consume_taken();
+    assert_eq!(bench.position(), Some(0));
+    taken.consumed_to(2);
+    taken.consumed_to(1);
+    assert_eq!(bench.position(), Some(2), "never back");
+    taken.consumed_to(i64::MAX);
+    assert_eq!(bench.position(), Some(6), "nor beyond its end");
+    bench.fetcher.seek(&key(0), StartAt::Offset(3)).unwrap();
+    taken.consumed_to(5);
+    assert_eq!(bench.position(), Some(3), "a seek began another stretch");
+}
+
+#[test]
 fn a_seek_ends_what_was_taken() {
     let mut bench = Bench::one(StartAt::Offset(0));
     bench.feed([batch(0, 3), batch(3, 3)].concat());

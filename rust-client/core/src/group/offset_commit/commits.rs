@@ -93,6 +93,12 @@ impl OffsetCommitter {
         self.stored.insert(partition, offset);
     }
 
+    /// The offsets that are kept so.
+    #[must_use]
+    pub fn stored(&self) -> &BTreeMap<TopicPartition, OffsetAndMetadata> {
+        &self.stored
+    }
+
     /// When the next automatic commit is due.
     #[must_use]
     pub fn auto_commit_at(&self) -> Instant {
