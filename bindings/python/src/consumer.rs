@@ -1,0 +1,567 @@
+//! The consumer: records are handed out one by one from the batch at hand; the next batch is waited for without the interpreter's
+//! lock.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::ptr::null_mut;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use ottla::{BatchCursor, Client, Config, Error, ErrorKind, FetchedBatch, Text};
+use ottla_bindings::fork::Kept;
+use ottla_core::config::Face;
+use ottla_protocol::record::TimestampType;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::{Borrowed, ffi};
+
+use crate::admin::Admin;
+use crate::arguments::{Names, add_method, finish, integer, is_none, seconds};
+use crate::errors;
+use crate::gil::{Guarded, block_on, limit};
+use crate::listener::{Callbacks, Rebalances};
+use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE};
+
+/// A batch whose records are being handed out. Messages keep it too.
+struct Batch {
+    cursor: Kept<Guarded<BatchCursor>>,
+    partition: i32,
+    leader_epoch: i32,
+    timestamp_type: i32,
+}
+
+/// The topic of the batch at hand, as one string for all its messages.
+struct Topic {
+    text: Text,
+    object: *mut ffi::PyObject,
+}
+
+// SAFETY: an owned reference, moved between threads only with the interpreter's lock held.
+unsafe impl Send for Topic {}
+
+struct State {
+    batch: Option<Arc<Batch>>,
+    topic: Topic,
+    /// When the group was last seen to, in ms of a coarse clock.
+    seen_to: i64,
+    /// Errors that came while somebody was not to be told yet.
+    errors: VecDeque<Error>,
+    closed: bool,
+}
+
+pub(crate) struct Inner {
+    pub(crate) consumer: Kept<ottla::Consumer>,
+    client: Kept<Client>,
+    pub(crate) rebalances: Rebalances,
+    /// Is told what is wrong for some time; else that is a warning of the logger.
+    error_callback: Option<Py<PyAny>>,
+    class: Class,
+    /// Deserializers of keys and values.
+    deserializers: [Option<Py<PyAny>>; 2],
+}
+
+/// The native part of `ottla.Consumer`.
+#[pyclass(frozen, subclass, weakref, module = "ottla._ottla", name = "Consumer")]
+pub(crate) struct Consumer {
+    inner: OnceLock<Inner>,
+    state: Guarded<State>,
+}
+
+/// How often the group is seen to while a batch is handed out, in ms.
+const SEE_TO: i64 = 50;
+
+fn now_ms() -> i64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::MonotonicCoarse);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+}
+
+/// Whether an error is about the brokers, for some time, and not about a partition: it goes to `error_cb`.
+fn is_passing(error: &Error) -> bool {
+    error.topic().is_none() && error.is_retriable() && !error.is_fatal()
+}
+
+/// What a deserializer makes of bytes; null, which stands for the bytes themselves, without one.
+fn deserialized(py: Python<'_>, by: Option<&Py<PyAny>>, bytes: Option<&[u8]>) -> PyResult<*mut ffi::PyObject> {
+    let (Some(by), Some(bytes)) = (by, bytes) else { return Ok(null_mut()) };
+    Ok(by.bind(py).call1((bytes,))?.into_ptr())
+}
+
+impl Consumer {
+    fn inner(&self) -> PyResult<&Inner> {
+        self.inner.get().ok_or_else(|| PyRuntimeError::new_err("Consumer.__init__() was not called"))
+    }
+
+    pub(crate) fn open(&self, py: Python<'_>) -> PyResult<(&Inner, &ottla::Consumer)> {
+        let inner = self.inner()?;
+        if self.state.with(py, |state| state.closed) {
+            return Err(PyRuntimeError::new_err("Consumer closed"));
+        }
+        Ok((inner, inner.consumer.get().map_err(|error| errors::raise(py, &error))?))
+    }
+
+    /// The next record of the batch at hand as a message; null if there is none, or with an exception.
+    #[inline]
+    fn next_at_hand(&self, py: Python<'_>, inner: &Inner) -> *mut ffi::PyObject {
+        let next = self.state.with(py, |state| {
+            let batch = state.batch.as_ref()?;
+            let cursor = batch.cursor.get().ok()?;
+            let Some(record) = cursor.with(py, |cursor| {
+                let record = cursor.next()?;
+                // SAFETY: the bytes lie in the batch's own buffer, which the message keeps.
+                Some(unsafe { message::outlive(record) })
+            }) else {
+                return Some(Err(state.batch.take()));
+            };
+            Some(Ok(Fields {
+                kept: Some(batch.clone()),
+                offset: record.offset,
+                partition: batch.partition,
+                leader_epoch: batch.leader_epoch,
+                timestamp_type: if record.timestamp < 0 { TIMESTAMP_NOT_AVAILABLE } else { batch.timestamp_type },
+                record,
+                // SAFETY: the state owns a reference; this is another one.
+                topic: unsafe { ffi::Py_NewRef(state.topic.object) },
+                ..Fields::empty()
+            }))
+        });
+        match next {
+            Some(Ok(fields)) => self.hand_out(py, inner, fields),
+            // The batch at its end is let go here, outside of the state.
+            _ => null_mut(),
+        }
+    }
+
+    #[inline]
+    fn hand_out(&self, py: Python<'_>, inner: &Inner, mut fields: Fields) -> *mut ffi::PyObject {
+        if let [None, None] = &inner.deserializers {
+            return message::make(py, inner.class, fields);
+        }
+        let [of_key, of_value] = &inner.deserializers;
+        let made = deserialized(py, of_key.as_ref(), fields.record.key).and_then(|key| {
+            fields.key = key;
+            deserialized(py, of_value.as_ref(), fields.record.value)
+        });
+        match made {
+            Ok(value) => {
+                fields.value = value;
+                message::make(py, inner.class, fields)
+            }
+            Err(error) => {
+                // Made and let go, so that what it owns is.
+                // SAFETY: a new reference, or null with an exception that is replaced.
+                unsafe { ffi::Py_XDECREF(message::make(py, inner.class, fields)) };
+                error.restore(py);
+                null_mut()
+            }
+        }
+    }
+
+    /// Begins to hand out a batch.
+    pub(crate) fn take_batch(&self, py: Python<'_>, mut batch: FetchedBatch) {
+        // What Python holds for as long as it likes does not keep the next batches from coming.
+        batch.release_quota();
+        let text = batch.topic().clone();
+        let timestamp_type = match batch.header().attributes.timestamp_type() {
+            TimestampType::CreateTime => TIMESTAMP_CREATE_TIME,
+            TimestampType::LogAppendTime => TIMESTAMP_LOG_APPEND_TIME,
+        };
+        let (partition, leader_epoch) = (batch.partition(), batch.leader_epoch());
+        let cursor = Kept::new(Guarded::new(batch.into_cursor()));
+        let batch = Arc::new(Batch { cursor, partition, leader_epoch, timestamp_type });
+        let is_new = self.state.with(py, |state| state.topic.object.is_null() || state.topic.text != text);
+        let topic = is_new.then(|| Topic { object: PyString::new(py, &text).into_any().into_ptr(), text });
+        let (before, topic) = self.state.with(py, |state| {
+            let topic = topic.map(|topic| std::mem::replace(&mut state.topic, topic));
+            (state.batch.replace(batch), topic)
+        });
+        drop(before);
+        if let Some(topic) = topic {
+            // SAFETY: the state's reference, or null.
+            unsafe { ffi::Py_XDECREF(topic.object) };
+        }
+    }
+
+    /// Sees to the group now and then while a batch is handed out: it counts as polled, and revocations are answered.
+    fn see_to_group(&self, py: Python<'_>, inner: &Inner, consumer: &ottla::Consumer) -> PyResult<()> {
+        let now = now_ms();
+        let is_due = self.state.with(py, |state| {
+            let is_due = now - state.seen_to >= SEE_TO;
+            if is_due {
+                state.seen_to = now;
+            }
+            is_due
+        });
+        if !is_due || !consumer.progressed() {
+            return Ok(());
+        }
+        let served = block_on(py, consumer.serve(), Some(Duration::ZERO))?;
+        if let Some(Err(error)) = served {
+            self.state.with(py, |state| state.errors.push_back(error));
+        }
+        inner.rebalances.take_raised().map_or(Ok(()), Err)
+    }
+
+    /// Waits for the next batch. `Ok(None)`: none came in time.
+    fn next_batch(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Option<Result<FetchedBatch, Error>>> {
+        let (inner, consumer) = self.open(py)?;
+        if let Some(error) = self.state.with(py, |state| state.errors.pop_front()) {
+            return Ok(Some(Err(error)));
+        }
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let mut next = pin!(consumer.next());
+            let rebalances = &inner.rebalances;
+            let come = poll_fn(|context| match next.as_mut().poll(context) {
+                Poll::Ready(next) => Poll::Ready(Some(next)),
+                // What a callback raised is for the caller now.
+                Poll::Pending if rebalances.has_raised() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            let come = block_on(py, come, left)?.flatten();
+            if let Some(raised) = inner.rebalances.take_raised() {
+                // Nothing is lost: the next call begins with what came.
+                match come {
+                    Some(Ok(Some(batch))) => self.take_batch(py, batch),
+                    Some(Err(error)) => self.state.with(py, |state| state.errors.push_back(error)),
+                    _ => {}
+                }
+                return Err(raised);
+            }
+            match come {
+                None => return Ok(None),
+                Some(Ok(Some(batch))) => return Ok(Some(Ok(batch))),
+                Some(Ok(None)) => return Err(PyRuntimeError::new_err("Consumer closed")),
+                Some(Err(error)) if is_passing(&error) => Self::tell(py, inner, &error)?,
+                Some(Err(error)) => return Ok(Some(Err(error))),
+            }
+        }
+    }
+
+    /// Tells what is wrong for some time.
+    fn tell(py: Python<'_>, inner: &Inner, error: &Error) -> PyResult<()> {
+        let told = errors::kafka_error(py, error)?;
+        match &inner.error_callback {
+            Some(callback) => callback.call1(py, (told,)).map(drop),
+            None => py
+                .import("logging")?
+                .call_method1("getLogger", ("ottla",))?
+                .call_method1("warning", (error.to_string(),))
+                .map(drop),
+        }
+    }
+
+    /// An error as a message.
+    fn error_message(&self, py: Python<'_>, error: &Error) -> PyResult<*mut ffi::PyObject> {
+        let mut fields = Fields::empty();
+        let told = errors::kafka_error(py, error)?;
+        fields.value = told.call_method0("str")?.call_method0("encode")?.into_ptr();
+        fields.error = told.into_ptr();
+        fields.partition = error.partition().unwrap_or(message::NO_PARTITION);
+        fields.offset = error.offset().unwrap_or(message::NO_OFFSET);
+        if let Some(topic) = error.topic() {
+            fields.topic = PyString::new(py, topic).into_any().into_ptr();
+        }
+        Ok(message::make(py, Class::Message, fields))
+    }
+
+    /// The next message within `limit`; null without an exception if there is none.
+    fn poll_for(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<*mut ffi::PyObject> {
+        let (inner, consumer) = self.open(py)?;
+        self.see_to_group(py, inner, consumer)?;
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            let message = self.next_at_hand(py, inner);
+            if !message.is_null() {
+                return Ok(message);
+            }
+            if let Some(error) = PyErr::take(py) {
+                return Err(error);
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            match self.next_batch(py, left)? {
+                // A batch may turn out to hold nothing that is to be handed out.
+                Some(Ok(batch)) => self.take_batch(py, batch),
+                Some(Err(error)) if inner.class == Class::Message => return self.error_message(py, &error),
+                Some(Err(error)) => return Err(errors::raise(py, &error)),
+                None => return Ok(null_mut()),
+            }
+        }
+    }
+
+    /// # Safety
+    /// Called by the interpreter, with its lock.
+    unsafe fn poll_fast(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<*mut ffi::PyObject> {
+        if let Some(inner) = self.inner.get() {
+            let now = now_ms();
+            let is_fresh = self.state.with(py, |state| !state.closed && now - state.seen_to < SEE_TO && state.batch.is_some());
+            if is_fresh {
+                let message = self.next_at_hand(py, inner);
+                if !message.is_null() {
+                    return Ok(message);
+                }
+                if let Some(error) = PyErr::take(py) {
+                    return Err(error);
+                }
+            }
+        }
+        Python::attach(|py| self.poll_for(py, limit(seconds)))
+    }
+
+    /// Up to `count` messages, waiting until there are so many, or `limit` is over.
+    fn consume(&self, py: Python<'_>, count: usize, limit: Option<Duration>) -> PyResult<Py<PyList>> {
+        let (inner, consumer) = self.open(py)?;
+        self.see_to_group(py, inner, consumer)?;
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let list = PyList::empty(py);
+        while list.len() < count {
+            let message = self.next_at_hand(py, inner);
+            if !message.is_null() {
+                // SAFETY: a new reference.
+                list.append(unsafe { Bound::from_owned_ptr(py, message) })?;
+                continue;
+            }
+            if let Some(error) = PyErr::take(py) {
+                return Err(error);
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            match self.next_batch(py, left) {
+                Ok(Some(Ok(batch))) => self.take_batch(py, batch),
+                // SAFETY: a new reference, or null with an exception.
+                Ok(Some(Err(error))) => {
+                    let message = self.error_message(py, &error)?;
+                    // SAFETY: a new reference, or null with an exception.
+                    list.append(unsafe { Bound::from_owned_ptr_or_err(py, message) }?)?;
+                }
+                Ok(None) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(list.unbind())
+    }
+
+    /// Ends it: the group is left, its callbacks are called, what was consumed is committed where that is automatic.
+    fn close_now(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(inner) = self.inner.get() else { return Ok(()) };
+        let batch =
+            self.state.with(py, |state| if std::mem::replace(&mut state.closed, true) { None } else { Some(state.batch.take()) });
+        if batch.is_none() {
+            return Ok(());
+        }
+        let consumer = inner.consumer.get().map_err(|error| errors::raise(py, &error))?;
+        // A signal does not keep it from closing: that goes on by itself.
+        let closed = block_on(py, consumer.close(), None)?;
+        if let Ok(client) = inner.client.get() {
+            py.detach(|| client.close());
+        }
+        if let Some(raised) = inner.rebalances.take_raised() {
+            return Err(raised);
+        }
+        match closed {
+            Some(Err(error)) => Self::tell(py, inner, &error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn admin(&self, py: Python<'_>) -> PyResult<Admin> {
+        let (inner, _) = self.open(py)?;
+        Ok(Admin::of(inner.client.get().map_err(|error| errors::raise(py, &error))?))
+    }
+
+    pub(crate) fn start(
+        &self,
+        py: Python<'_>,
+        object: *mut ffi::PyObject,
+        config: Config,
+        error_callback: Option<Py<PyAny>>,
+        class: Class,
+        deserializers: [Option<Py<PyAny>>; 2],
+    ) -> PyResult<()> {
+        let rebalances = Rebalances::default();
+        rebalances.polls(object);
+        let listener = rebalances.clone();
+        let made = py.detach(|| {
+            let client = Client::builder().config(config).build()?;
+            let consumer = client.consumer_builder().listener(listener).build()?;
+            Ok::<_, Error>((client, consumer))
+        });
+        let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
+        let inner =
+            Inner { consumer: Kept::new(consumer), client: Kept::new(client), rebalances, error_callback, class, deserializers };
+        self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
+    }
+}
+
+#[pymethods]
+impl Consumer {
+    #[new]
+    #[pyo3(signature = (*_args, **_keywords))]
+    fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+        let topic = Topic { text: Text::default(), object: null_mut() };
+        let state = State { batch: None, topic, seen_to: 0, errors: VecDeque::new(), closed: false };
+        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+    }
+
+    #[pyo3(signature = (properties, error_callback = None, records = false, key_deserializer = None, value_deserializer = None))]
+    fn _open(
+        slf: &Bound<'_, Self>,
+        properties: Vec<(String, String)>,
+        error_callback: Option<Py<PyAny>>,
+        records: bool,
+        key_deserializer: Option<Py<PyAny>>,
+        value_deserializer: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let (py, class) = (slf.py(), if records { Class::ConsumerRecord } else { Class::Message });
+        let config = crate::producer::config(py, Face::Librdkafka, &properties)?;
+        slf.get().start(py, slf.as_ptr(), config, error_callback, class, [key_deserializer, value_deserializer])
+    }
+
+    fn _subscribe(
+        &self,
+        py: Python<'_>,
+        topics: Vec<String>,
+        on_assign: Option<Py<PyAny>>,
+        on_revoke: Option<Py<PyAny>>,
+        on_lost: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let (inner, consumer) = self.open(py)?;
+        inner.rebalances.set_callbacks(Callbacks { on_assign, on_revoke, on_lost });
+        py.detach(|| consumer.subscribe(&topics)).map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Leaves the group.
+    fn unsubscribe(&self, py: Python<'_>) -> PyResult<()> {
+        let (inner, consumer) = self.open(py)?;
+        let done = block_on(py, consumer.unsubscribe(), None)?;
+        if let Some(raised) = inner.rebalances.take_raised() {
+            return Err(raised);
+        }
+        done.unwrap_or(Ok(())).map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Leaves the group and ends the consumer.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.close_now(py)
+    }
+
+    fn _is_closed(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.closed)
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn _admin(&self, py: Python<'_>) -> PyResult<Admin> {
+        self.admin(py)
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        // A pyclass is dropped by the interpreter, with its lock.
+        Python::attach(|py| {
+            let (batch, topic) =
+                self.state.with(py, |state| (state.batch.take(), std::mem::replace(&mut state.topic.object, null_mut())));
+            drop(batch);
+            // SAFETY: an owned reference, or null.
+            unsafe { ffi::Py_XDECREF(topic) };
+        });
+    }
+}
+
+static POLL: OnceLock<Names<1>> = OnceLock::new();
+static CONSUME: OnceLock<Names<2>> = OnceLock::new();
+
+/// The native consumer behind the first argument of one of its methods.
+///
+/// # Safety
+/// The interpreter called a method of that class with it.
+unsafe fn consumer_of<'a>(object: *mut ffi::PyObject) -> &'a Consumer {
+    // SAFETY: the descriptor has checked the class; the value lives in the object, which is alive while its method runs.
+    unsafe {
+        let consumer: *const Consumer = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Consumer>().get();
+        &*consumer
+    }
+}
+
+unsafe extern "C" fn raw_poll(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            let py = Python::assume_attached();
+            let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
+            let [timeout] = names.sort("poll", args, count, keywords)?;
+            let message = consumer_of(object).poll_fast(py, seconds(timeout)?)?;
+            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
+        }
+    })
+}
+
+unsafe extern "C" fn raw_consume(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            let names = CONSUME.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
+            let [number, timeout] = names.sort("consume", args, count, keywords)?;
+            let number = if is_none(number) { 1 } else { integer("num_messages", number)? };
+            let number = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
+            let number = number.ok_or_else(|| PyValueError::new_err("num_messages must be between 0 and 1000000 (1M)"))?;
+            let seconds = seconds(timeout)?;
+            Ok(Python::attach(|py| consumer_of(object).consume(py, number, limit(seconds)))?.into_ptr())
+        }
+    })
+}
+
+/// `__next__`: waits for ever.
+unsafe extern "C" fn raw_next(
+    object: *mut ffi::PyObject,
+    _args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    _keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        if count != 0 {
+            return Err(PyTypeError::new_err("__next__() takes no arguments"));
+        }
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            let message = consumer_of(object).poll_fast(Python::assume_attached(), None)?;
+            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
+        }
+    })
+}
+
+/// The error that no call fits: for the rest of this module's files.
+pub(crate) fn state_error(py: Python<'_>, what: &'static str) -> PyErr {
+    errors::raise(py, &Error::new(ErrorKind::State, what))
+}
+
+/// Adds the class with its hot methods.
+pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let _ = POLL.set(Names::new([c"timeout"]));
+    let _ = CONSUME.set(Names::new([c"num_messages", c"timeout"]));
+    module.add_class::<Consumer>()?;
+    let class = module.py().get_type::<Consumer>();
+    add_method(&class, c"poll", raw_poll, c"poll(timeout=-1)\n\nThe next message, or None if none came in time.")?;
+    add_method(
+        &class,
+        c"consume",
+        raw_consume,
+        c"consume(num_messages=1, timeout=-1)\n\nUp to so many messages, as many as came in time.",
+    )?;
+    add_method(&class, c"__next__", raw_next, c"The next message.")
+}

@@ -1,0 +1,29 @@
+//! The native module of the Python package `ottla`. What a user sees is in the package, built on this.
+
+mod admin;
+mod arguments;
+mod broker;
+mod consumer;
+mod consumer_calls;
+mod errors;
+mod gil;
+mod listener;
+mod message;
+mod partitions;
+mod producer;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    message::add_classes(module)?;
+    producer::add_class(module)?;
+    consumer::add_class(module)?;
+    consumer_calls::add(module)?;
+    module.add_class::<admin::Admin>()?;
+    module.add_class::<broker::Broker>()?;
+    module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;
+    module.add_function(wrap_pyfunction!(errors::describe_code, module)?)?;
+    module.add_function(wrap_pyfunction!(producer::flush_all, module)?)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,600 @@
+//! The producer: records go out by `produce`, their reports are served by `poll` and `flush`, on the thread that calls them.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::ptr::null_mut;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use ottla::{Client, Config, DeliveryReport, Error, ErrorKind, Record, TopicProducer};
+use ottla_bindings::exit::Leaving;
+use ottla_bindings::fork::Kept;
+use ottla_bindings::{Outstanding, Queue, exit};
+use ottla_core::config::Face;
+use ottla_protocol::record::{DecodedBatch, RecordCursor};
+use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
+
+use crate::admin::Admin;
+use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text};
+use crate::errors;
+use crate::gil::{Guarded, block_on, limit};
+use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+
+/// A report that is being served: its records one after another, since a callback may raise in between.
+struct Serving {
+    report: DeliveryReport,
+    batch: Arc<DecodedBatch>,
+    cursor: RecordCursor,
+    next: u32,
+    topic: Option<Py<PyString>>,
+}
+
+/// Callbacks of records under way, by the opaques of their records, which count from 1.
+#[derive(Default)]
+struct Callbacks {
+    places: Vec<*mut ffi::PyObject>,
+    free: Vec<usize>,
+}
+
+// SAFETY: owned references, moved between threads only with the interpreter's lock held.
+unsafe impl Send for Callbacks {}
+
+impl Callbacks {
+    /// Keeps an owned reference.
+    fn keep(&mut self, callback: *mut ffi::PyObject) -> u64 {
+        if let Some(at) = self.free.pop()
+            && let Some(place) = self.places.get_mut(at)
+        {
+            *place = callback;
+            return at as u64 + 1;
+        }
+        self.places.push(callback);
+        self.places.len() as u64
+    }
+
+    /// Gives the reference back, null if there is none.
+    fn take(&mut self, opaque: u64) -> *mut ffi::PyObject {
+        let Some(at) = usize::try_from(opaque).ok().and_then(|opaque| opaque.checked_sub(1)) else { return null_mut() };
+        match self.places.get_mut(at) {
+            Some(place) if !place.is_null() => {
+                self.free.push(at);
+                std::mem::replace(place, null_mut())
+            }
+            _ => null_mut(),
+        }
+    }
+}
+
+/// The topic that was produced to last, found by the address of its string, which is kept.
+struct LastTopic {
+    object: *mut ffi::PyObject,
+    topic: Option<Kept<TopicProducer>>,
+}
+
+// SAFETY: an owned reference, moved between threads only with the interpreter's lock held.
+unsafe impl Send for LastTopic {}
+
+struct State {
+    last: LastTopic,
+    callbacks: Callbacks,
+    serving: VecDeque<Box<Serving>>,
+    closed: bool,
+}
+
+struct Inner {
+    kept: Arc<Kept<Leaving>>,
+    client: Kept<Client>,
+    outstanding: Outstanding,
+    reports: Queue<DeliveryReport>,
+    default_callback: Option<Py<PyAny>>,
+}
+
+/// The native part of `ottla.Producer`.
+#[pyclass(frozen, subclass, weakref, module = "ottla._ottla", name = "Producer")]
+pub(crate) struct Producer {
+    inner: OnceLock<Inner>,
+    state: Guarded<State>,
+}
+
+/// A configuration out of what a caller wrote.
+pub(crate) fn config(py: Python<'_>, face: Face, properties: &[(String, String)]) -> PyResult<Config> {
+    let mut config = Config::with_defaults_of(face);
+    config.set_all(properties.iter().map(|(name, value)| (name, value))).map_err(|error| errors::raise(py, &error))?;
+    Ok(config)
+}
+
+/// How long a producer may go on at the end of the process, unless it says otherwise.
+pub(crate) const EXIT_LIMIT: Duration = Duration::from_secs(1);
+
+impl Producer {
+    fn inner(&self) -> PyResult<&Inner> {
+        self.inner.get().ok_or_else(|| PyRuntimeError::new_err("Producer.__init__() was not called"))
+    }
+
+    fn open(&self, py: Python<'_>) -> PyResult<&Inner> {
+        let inner = self.inner()?;
+        if self.state.with(py, |state| state.closed) {
+            return Err(PyRuntimeError::new_err("Producer has been closed"));
+        }
+        Ok(inner)
+    }
+
+    /// The handle of a topic, and to be let go afterwards, what stood for the last one.
+    fn change_topic(&self, py: Python<'_>, inner: &Inner, object: *mut ffi::PyObject) -> PyResult<()> {
+        // SAFETY: an argument of the call.
+        let name = unsafe { text("topic", object)? };
+        let leaving = inner.kept.get().map_err(|error| errors::raise(py, &error))?;
+        let topic = leaving.producer.topic(name).map_err(|error| errors::raise(py, &error))?;
+        // SAFETY: an argument of the call.
+        let object = unsafe { ffi::Py_NewRef(object) };
+        let before =
+            self.state.with(py, |state| std::mem::replace(&mut state.last, LastTopic { object, topic: Some(Kept::new(topic)) }));
+        // SAFETY: the reference was owned by the cache.
+        unsafe { ffi::Py_XDECREF(before.object) };
+        Ok(())
+    }
+
+    fn append(&self, py: Python<'_>, inner: &Inner, object: *mut ffi::PyObject, record: &Record<'_>) -> PyResult<()> {
+        if self.state.with(py, |state| state.last.object) != object {
+            self.change_topic(py, inner, object)?;
+        }
+        inner.outstanding.add(1);
+        let sent = self.state.with(py, |state| match &state.last.topic {
+            Some(topic) => topic.get().and_then(|topic| topic.try_send(record)).map(drop),
+            None => Err(Error::new(ErrorKind::State, "the topic is gone")),
+        });
+        sent.map_err(|error| {
+            inner.outstanding.remove(1);
+            if error.kind() == ErrorKind::QueueFull {
+                return PyBufferError::new_err(format!("Local: Queue full: {error}"));
+            }
+            errors::raise(py, &error)
+        })
+    }
+
+    /// # Safety
+    /// The arguments are those of a fast call.
+    #[inline]
+    unsafe fn produce(
+        &self,
+        args: *const *mut ffi::PyObject,
+        count: ffi::Py_ssize_t,
+        keywords: *mut ffi::PyObject,
+    ) -> PyResult<()> {
+        // SAFETY: called by the interpreter, with its lock. All objects are arguments of the call, alive until it ends; keys and
+        // values are encoded before Python runs again.
+        unsafe {
+            let py = Python::assume_attached();
+            let inner = self.open(py)?;
+            let names = PRODUCE.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
+            let [topic, value, key, partition, callback, on_delivery, timestamp, headers] =
+                names.sort("produce", args, count, keywords)?;
+            if topic.is_null() {
+                return Err(PyTypeError::new_err("produce() missing required argument 'topic' (pos 1)"));
+            }
+            let (mut key_copy, mut value_copy) = (Vec::new(), Vec::new());
+            let mut record = Record::to("");
+            if let Some(value) = bytes("value", value, &mut value_copy)? {
+                record = record.value(value);
+            }
+            if let Some(key) = bytes("key", key, &mut key_copy)? {
+                record = record.key(key);
+            }
+            if !is_none(partition) {
+                match integer("partition", partition)? {
+                    i64::MIN..0 => {}
+                    number => {
+                        let number = i32::try_from(number).map_err(|_| PyValueError::new_err("partition is out of range"))?;
+                        record = record.partition(number);
+                    }
+                }
+            }
+            if !is_none(timestamp) {
+                match integer("timestamp", timestamp)? {
+                    0 => {}
+                    millis => record = record.timestamp(millis),
+                }
+            }
+            let pairs = if is_none(headers) { Vec::new() } else { header_pairs(&Bound::from_borrowed_ptr(py, headers))? };
+            for (name, value) in &pairs {
+                record = match value {
+                    Some(value) => record.header(name, value),
+                    None => record.null_header(name),
+                };
+            }
+            let callback = if is_none(on_delivery) { callback } else { on_delivery };
+            if is_none(callback) {
+                return self.append(py, inner, topic, &record);
+            }
+            if ffi::PyCallable_Check(callback) == 0 {
+                return Err(PyTypeError::new_err("on_delivery must be callable"));
+            }
+            let opaque = self.state.with(py, |state| state.callbacks.keep(ffi::Py_NewRef(callback)));
+            self.append(py, inner, topic, &record.opaque(opaque)).inspect_err(|_| {
+                ffi::Py_XDECREF(self.state.with(py, |state| state.callbacks.take(opaque)));
+            })
+        }
+    }
+
+    /// Serves the reports that are there; how many records they were about.
+    ///
+    /// # Errors
+    /// What a callback raised. The reports that are left are served by the next call.
+    pub(crate) fn serve(&self, py: Python<'_>) -> PyResult<u64> {
+        let inner = self.inner()?;
+        let mut served = 0;
+        loop {
+            let begun = self.state.with(py, |state| state.serving.pop_front());
+            let Some(mut serving) = begun.or_else(|| inner.reports.try_pop().and_then(Serving::begin)) else {
+                return Ok(served);
+            };
+            while let Some(index) = serving.advance() {
+                served += 1;
+                inner.outstanding.remove(1);
+                let callback = self.state.with(py, |state| state.callbacks.take(serving.report.opaque(index)));
+                // SAFETY: a reference that the table owned, or null.
+                let callback = unsafe { Bound::from_owned_ptr_or_opt(py, callback) };
+                let Some(callback) = callback.as_ref().or(inner.default_callback.as_ref().map(|callback| callback.bind(py)))
+                else {
+                    continue;
+                };
+                let (error, message) = serving.message(py, index)?;
+                // Put back first: the callback may raise, or poll.
+                self.state.with(py, |state| state.serving.push_front(serving));
+                // SAFETY: all are alive; the result is a new reference, or null with an exception.
+                let called = unsafe {
+                    let called = ffi::PyObject_CallFunctionObjArgs(
+                        callback.as_ptr(),
+                        error.as_ptr(),
+                        message.as_ptr(),
+                        null_mut::<ffi::PyObject>(),
+                    );
+                    Bound::from_owned_ptr_or_err(py, called)
+                };
+                called?;
+                match self.state.with(py, |state| state.serving.pop_front()) {
+                    Some(back) => serving = back,
+                    None => break,
+                }
+            }
+        }
+    }
+
+    fn take_report(&self, py: Python<'_>, report: DeliveryReport) {
+        let serving = Serving::begin(report);
+        self.state.with(py, |state| state.serving.extend(serving));
+    }
+
+    fn poll_for(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<u64> {
+        let inner = self.inner()?;
+        let is_idle = self.state.with(py, |state| state.serving.is_empty()) && inner.reports.is_empty();
+        if is_idle {
+            if seconds == Some(0.0) {
+                return Ok(0);
+            }
+            inner.kept.get().map_err(|error| errors::raise(py, &error))?;
+            match block_on(py, inner.reports.pop(), limit(seconds))? {
+                Some(report) => self.take_report(py, report),
+                None => return Ok(0),
+            }
+        }
+        self.serve(py)
+    }
+}
+
+impl Serving {
+    fn begin(report: DeliveryReport) -> Option<Box<Self>> {
+        let batch = Arc::new(report.records().ok()?);
+        Some(Box::new(Self { report, batch, cursor: RecordCursor::default(), next: 0, topic: None }))
+    }
+
+    /// The index of the next record.
+    fn advance(&mut self) -> Option<u32> {
+        let index = self.next;
+        if usize::try_from(index).ok()? >= self.report.len() {
+            return None;
+        }
+        self.next += 1;
+        Some(index)
+    }
+
+    /// What a callback is given for the record at `index`, which is not before the last one that was asked for.
+    fn message<'py>(&mut self, py: Python<'py>, index: u32) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let mut found = None;
+        while self.cursor.index <= index {
+            match self.cursor.next(&self.batch) {
+                Some(Ok(record)) => found = Some(record),
+                _ => break,
+            }
+        }
+        let topic = match &self.topic {
+            Some(topic) => topic.bind(py).clone(),
+            None => {
+                let topic = PyString::new(py, self.report.topic());
+                self.topic = Some(topic.clone().unbind());
+                topic
+            }
+        };
+        let mut fields = Fields::empty();
+        if let Some(record) = found {
+            // SAFETY: the bytes lie in the batch's own buffer, which the message keeps.
+            fields.record = unsafe { message::outlive(record) };
+        }
+        fields.kept = Some(self.batch.clone());
+        fields.timestamp_type = TIMESTAMP_CREATE_TIME;
+        let unknown = || Error::new(ErrorKind::State, "what became of the record is not known");
+        let error = match self.report.result().map_or_else(|| Err(unknown()), |result| result.record(index)) {
+            Ok(written) => {
+                (fields.partition, fields.offset) = (written.partition, written.offset);
+                if let Some(time) = written.log_append_time {
+                    (fields.timestamp_type, fields.record.timestamp) = (TIMESTAMP_LOG_APPEND_TIME, time);
+                }
+                py.None().into_bound(py)
+            }
+            Err(error) => {
+                fields.partition = self.report.result().map_or(message::NO_PARTITION, |result| result.partition);
+                let error = errors::kafka_error(py, &error)?;
+                fields.error = error.clone().into_ptr();
+                error
+            }
+        };
+        fields.topic = topic.into_any().into_ptr();
+        // SAFETY: a new reference, or null with an exception.
+        let message = unsafe { Bound::from_owned_ptr_or_err(py, message::make(py, Class::Message, fields)) }?;
+        Ok((error, message))
+    }
+}
+
+/// A header: its key, and its value unless that is null.
+pub(crate) type HeaderPair = (String, Option<Vec<u8>>);
+
+/// Headers as a list of pairs or a dictionary.
+pub(crate) fn header_pairs(headers: &Bound<'_, PyAny>) -> PyResult<Vec<HeaderPair>> {
+    let wrong = || PyTypeError::new_err("headers must be a list of (str, bytes | str | None) tuples or a dict");
+    let pairs = match headers.cast::<PyDict>() {
+        Ok(dict) => dict.items().into_any(),
+        Err(_) => headers.clone(),
+    };
+    let mut out = Vec::new();
+    for pair in pairs.try_iter().map_err(|_| wrong())? {
+        let (name, value): (String, Bound<'_, PyAny>) = pair?.extract().map_err(|_| wrong())?;
+        let mut copy = Vec::new();
+        // SAFETY: the value is alive.
+        let value = unsafe { bytes("a header's value", value.as_ptr(), &mut copy)? }.map(<[u8]>::to_vec);
+        out.push((name, value));
+    }
+    Ok(out)
+}
+
+#[pymethods]
+impl Producer {
+    #[new]
+    #[pyo3(signature = (*_args, **_keywords))]
+    fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
+        let last = LastTopic { object: null_mut(), topic: None };
+        let state = State { last, callbacks: Callbacks::default(), serving: VecDeque::new(), closed: false };
+        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+    }
+
+    fn _open(
+        &self,
+        py: Python<'_>,
+        properties: Vec<(String, String)>,
+        default_callback: Option<Py<PyAny>>,
+        exit_seconds: Option<f64>,
+    ) -> PyResult<()> {
+        let config = config(py, Face::Librdkafka, &properties)?;
+        let made = py.detach(|| {
+            let client = Client::builder().config(config).build()?;
+            let producer = client.producer_builder().reports(true).build()?;
+            Ok::<_, Error>((client, producer))
+        });
+        let (client, producer) = made.map_err(|error| errors::raise(py, &error))?;
+        let reports = Queue::new();
+        let relayed = reports.clone();
+        producer.reports().relay_to(Some(Arc::new(move |report| relayed.push(report))));
+        let outstanding = Outstanding::default();
+        let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
+        let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
+        exit::register(Arc::downgrade(&kept));
+        let inner = Inner { kept, client: Kept::new(client), outstanding, reports, default_callback };
+        self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Producer.__init__() was called twice"))
+    }
+
+    #[pyo3(signature = (timeout = None))]
+    fn flush(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<u64> {
+        let inner = self.inner()?;
+        let producer = inner.kept.get().map_err(|error| errors::raise(py, &error))?.producer.clone();
+        let end = limit(timeout).and_then(|limit| Instant::now().checked_add(limit));
+        let mut flush = pin!(async move { producer.flush().await });
+        loop {
+            self.serve(py)?;
+            if inner.outstanding.get() == 0 {
+                return Ok(0);
+            }
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let mut report = pin!(inner.reports.pop());
+            let flushing = &mut flush;
+            let come = poll_fn(|context| match report.as_mut().poll(context) {
+                Poll::Ready(report) => Poll::Ready(Some(report)),
+                // What was served elsewhere meanwhile counts as well.
+                Poll::Pending => flushing.as_mut().poll(context).map(|()| None),
+            });
+            match block_on(py, come, left)? {
+                Some(Some(report)) => self.take_report(py, report),
+                Some(None) => {
+                    self.serve(py)?;
+                    return Ok(inner.outstanding.get());
+                }
+                None => return Ok(inner.outstanding.get()),
+            }
+        }
+    }
+
+    #[pyo3(signature = (in_queue = true, in_flight = true, blocking = true))]
+    fn purge(&self, py: Python<'_>, in_queue: bool, in_flight: bool, blocking: bool) -> PyResult<()> {
+        // Never waits, so there is nothing to do without blocking.
+        let _ = blocking;
+        let inner = self.open(py)?;
+        let leaving = inner.kept.get().map_err(|error| errors::raise(py, &error))?;
+        py.detach(|| leaving.producer.purge(in_queue, in_flight));
+        Ok(())
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        Ok(usize::try_from(self.inner()?.outstanding.get()).unwrap_or(usize::MAX))
+    }
+
+    /// Whether there are records under way; a producer itself is always true.
+    fn __bool__(&self) -> bool {
+        true
+    }
+
+    fn _close(&self, py: Python<'_>) {
+        self.state.with(py, |state| state.closed = true);
+    }
+
+    fn _admin(&self, py: Python<'_>) -> PyResult<Admin> {
+        let client = self.open(py)?.client.get().map_err(|error| errors::raise(py, &error))?;
+        Ok(Admin::of(client))
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // A pyclass is dropped by the interpreter, with its lock.
+        Python::attach(|py| {
+            let (topic, callbacks) = self.state.with(py, |state| {
+                (std::mem::replace(&mut state.last.object, null_mut()), std::mem::take(&mut state.callbacks.places))
+            });
+            // SAFETY: owned references, or null.
+            callbacks.into_iter().chain([topic]).for_each(|object| unsafe { ffi::Py_XDECREF(object) });
+            if let Some(inner) = self.inner.get()
+                && !inner.kept.is_forked()
+                && inner.outstanding.get() > 0
+            {
+                let what = format!(
+                    "a Producer was deleted with {} records that were not delivered or not reported: flush() first\0",
+                    inner.outstanding.get()
+                );
+                let category = py.get_type::<pyo3::exceptions::PyResourceWarning>();
+                if let Ok(what) = std::ffi::CStr::from_bytes_with_nul(what.as_bytes())
+                    && let Err(error) = PyErr::warn(py, &category, what, 1)
+                {
+                    error.write_unraisable(py, None);
+                }
+            }
+        });
+    }
+}
+
+static PRODUCE: OnceLock<Names<8>> = OnceLock::new();
+static POLL: OnceLock<Names<1>> = OnceLock::new();
+
+/// The native producer behind the first argument of one of its methods.
+///
+/// # Safety
+/// The interpreter called a method of that class with it.
+unsafe fn producer_of<'a>(object: *mut ffi::PyObject) -> &'a Producer {
+    // SAFETY: the descriptor has checked the class; the object is alive while its method runs.
+    unsafe { Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Producer>().get_ref() }
+}
+
+use pyo3::Borrowed;
+
+/// A frozen class' value, for as long as the object lives.
+trait GetRef<'a> {
+    fn get_ref(self) -> &'a Producer;
+}
+
+impl<'a> GetRef<'a> for Borrowed<'a, '_, Producer> {
+    fn get_ref(self) -> &'a Producer {
+        let value: *const Producer = self.get();
+        // SAFETY: lives in the object, which is borrowed for that long.
+        unsafe { &*value }
+    }
+}
+
+unsafe extern "C" fn raw_produce(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            producer_of(object).produce(args, count, keywords)?;
+            Ok(ffi::Py_NewRef(ffi::Py_None()))
+        }
+    })
+}
+
+unsafe extern "C" fn raw_poll(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            let producer = producer_of(object);
+            let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
+            let [timeout] = names.sort("poll", args, count, keywords)?;
+            let seconds = seconds(timeout)?;
+            let served = Python::attach(|py| producer.poll_for(py, seconds))?;
+            Ok(ffi::PyLong_FromUnsignedLongLong(served))
+        }
+    })
+}
+
+/// Sends what these producers, and all others of the process, still have, each within its bound; how many records are lost.
+#[pyfunction]
+pub(crate) fn flush_all(py: Python<'_>, producers: Vec<Py<Producer>>) -> u64 {
+    py.detach(|| {
+        exit::flush_all(&mut || {
+            Python::attach(|py| {
+                for producer in &producers {
+                    if let Err(error) = producer.get().serve(py) {
+                        error.write_unraisable(py, Some(producer.bind(py).as_any()));
+                    }
+                }
+            });
+        })
+    })
+}
+
+/// Adds the class with its hot methods.
+pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let _ = PRODUCE.set(Names::new([
+        c"topic",
+        c"value",
+        c"key",
+        c"partition",
+        c"callback",
+        c"on_delivery",
+        c"timestamp",
+        c"headers",
+    ]));
+    let _ = POLL.set(Names::new([c"timeout"]));
+    module.add_class::<Producer>()?;
+    let class = module.py().get_type::<Producer>();
+    add_method(
+        &class,
+        c"produce",
+        raw_produce,
+        c"produce(topic, value=None, key=None, partition=-1, callback=None, on_delivery=None, timestamp=0, headers=None)\n\nTakes a record into its batch at once. BufferError if the producer's buffer is full.",
+    )?;
+    add_method(
+        &class,
+        c"poll",
+        raw_poll,
+        c"poll(timeout=-1)\n\nServes delivery reports, waiting for the first one, and calls their callbacks. Returns how many there were.",
+    )
+}
