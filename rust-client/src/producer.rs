@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ottla_core::completion::{RecordHandle, Written};
-use ottla_core::config::{Acks, ProducerConfig};
+use ottla_core::config::{Acks, Config, ProducerConfig};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::event_queue::EventQueue;
 use ottla_core::metrics::{ProducerMetrics, ProducerSnapshot};
@@ -125,12 +125,24 @@ impl Delivery {
 /// How a producer is made when the client's configuration alone is not enough.
 pub struct ProducerBuilder {
     client: Arc<ClientInner>,
+    config: Config,
+    error: Option<Error>,
     reports: bool,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
-        Self { client, reports: false }
+        let config = client.config.clone();
+        Self { client, config, error: None, reports: false }
+    }
+
+    /// Sets a property for this producer only. What is wrong with it, [`ProducerBuilder::build`] says.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        if let Err(error) = self.config.set(name, value) {
+            self.error.get_or_insert(error);
+        }
+        self
     }
 
     /// Asks for delivery reports by the batch, for bindings: [`Producer::reports`]. Batches then keep their uncompressed records,
@@ -144,9 +156,12 @@ impl ProducerBuilder {
     /// Makes the producer.
     ///
     /// # Errors
-    /// If the configuration of producers contradicts itself.
+    /// If a property was not known or not allowed, or if they contradict each other.
     pub fn build(self) -> Result<Producer, Error> {
-        let config = self.client.config.producer()?;
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let config = self.config.producer()?;
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
         let clock: Arc<dyn Clock> = self.client.clock.clone();
