@@ -15,6 +15,7 @@ from ._model import (
     TIMESTAMP_CREATE_TIME,
     TIMESTAMP_LOG_APPEND_TIME,
     TIMESTAMP_NOT_AVAILABLE,
+    ThrottleEvent,
     TopicPartition,
 )
 from ._ottla import Message, __version__
@@ -34,6 +35,7 @@ __all__ = [
     "KafkaException",
     "Message",
     "Producer",
+    "ThrottleEvent",
     "TopicMetadata",
     "TopicPartition",
     "__version__",

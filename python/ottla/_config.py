@@ -56,6 +56,6 @@ class Configuration:
             return
         if name not in known:
             raise refused(f"{who}: {name}")
-        if not callable(value):
+        if name != "logger" and not callable(value):
             raise TypeError(f"{name} must be callable")
         self.callbacks[name] = value

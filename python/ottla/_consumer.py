@@ -11,7 +11,7 @@ from ._error import invalid, refused
 from ._metadata import ClusterMetadata, list_topics
 from ._model import TopicPartition
 
-_KNOWN = frozenset({"error_cb"})
+_KNOWN = frozenset({"error_cb", "stats_cb", "throttle_cb", "logger"})
 
 RebalanceCallback = Callable[["Consumer", list[TopicPartition]], None]
 
@@ -27,7 +27,7 @@ class Consumer(_ottla.Consumer):
         configuration = Configuration("Consumer", args, config, _KNOWN)
         if not any(name == "group.id" for name, _ in configuration.properties):
             raise invalid("group.id is not set: a Consumer belongs to a group")
-        self._open(configuration.properties, configuration.callbacks.get("error_cb"))
+        self._open(configuration.properties, configuration.callbacks)
 
     def subscribe(
         self,

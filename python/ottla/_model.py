@@ -64,3 +64,17 @@ class TopicPartition:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TopicPartition, (self.topic, self.partition, self.offset, self.metadata, self.leader_epoch)
+
+
+class ThrottleEvent:
+    """A broker asks for a pause: what ``throttle_cb`` is given."""
+
+    __slots__ = ("broker_name", "broker_id", "throttle_time")
+
+    def __init__(self, broker_name: str, broker_id: int, throttle_time: float) -> None:
+        self.broker_name = broker_name
+        self.broker_id = broker_id
+        self.throttle_time = throttle_time
+
+    def __str__(self) -> str:
+        return f"{self.broker_name}/{self.broker_id} throttled for {int(self.throttle_time * 1000)} ms"

@@ -12,7 +12,7 @@ from ._config import Configuration
 from ._error import refused
 from ._metadata import ClusterMetadata, list_topics
 
-_KNOWN = frozenset({"on_delivery"})
+_KNOWN = frozenset({"on_delivery", "error_cb", "stats_cb", "throttle_cb", "logger"})
 
 _producers: weakref.WeakSet[_ottla.Producer] = weakref.WeakSet()
 
@@ -39,7 +39,8 @@ class Producer(_ottla.Producer):
 
     def __init__(self, *args: Any, **config: Any) -> None:
         configuration = Configuration("Producer", args, config, _KNOWN)
-        self._open(configuration.properties, configuration.callbacks.get("on_delivery"), configuration.exit_seconds)
+        callbacks = configuration.callbacks
+        self._open(configuration.properties, callbacks.get("on_delivery"), callbacks, configuration.exit_seconds)
         _producers.add(self)
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:

@@ -9,8 +9,10 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ottla::{BatchCursor, Client, Config, Error, ErrorKind, FetchedBatch, Text};
+use ottla::{BatchCursor, Client, ClientEvent, Config, Error, ErrorKind, FetchedBatch, Text};
+use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
+use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_core::config::Face;
 use ottla_protocol::record::TimestampType;
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
@@ -20,10 +22,10 @@ use pyo3::{Borrowed, ffi};
 
 use crate::admin::Admin;
 use crate::arguments::{Names, add_method, finish, integer, is_none, seconds};
-use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
 use crate::listener::{Callbacks, Rebalances};
 use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE};
+use crate::{errors, events};
 
 /// A batch whose records are being handed out. Messages keep it too.
 struct Batch {
@@ -56,8 +58,10 @@ pub(crate) struct Inner {
     pub(crate) consumer: Kept<ottla::Consumer>,
     client: Kept<Client>,
     pub(crate) rebalances: Rebalances,
-    /// Is told what is wrong for some time; else that is a warning of the logger.
-    error_callback: Option<Py<PyAny>>,
+    /// What happens to the client, for its callbacks.
+    events: Queue<ClientEvent>,
+    callbacks: events::Callbacks,
+    statistics: Statistics,
     class: Class,
     /// Deserializers of keys and values.
     deserializers: [Option<Py<PyAny>>; 2],
@@ -78,15 +82,40 @@ fn now_ms() -> i64 {
     now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
-/// Whether an error is about the brokers, for some time, and not about a partition: it goes to `error_cb`.
+/// Whether an error says what is wrong for some time only: it goes to `error_cb`, as with librdkafka, and not to who reads messages.
 fn is_passing(error: &Error) -> bool {
-    error.topic().is_none() && error.is_retriable() && !error.is_fatal()
+    let is_unknown = matches!(error.kind(), ErrorKind::UnknownTopic | ErrorKind::UnknownPartition) || error.local_code() == 3;
+    error.is_retriable() && !error.is_fatal() && !is_unknown
 }
 
 /// What a deserializer makes of bytes; null, which stands for the bytes themselves, without one.
 fn deserialized(py: Python<'_>, by: Option<&Py<PyAny>>, bytes: Option<&[u8]>) -> PyResult<*mut ffi::PyObject> {
     let (Some(by), Some(bytes)) = (by, bytes) else { return Ok(null_mut()) };
     Ok(by.bind(py).call1((bytes,))?.into_ptr())
+}
+
+/// What ends a wait for the next batch.
+enum Come {
+    Next(Result<Option<FetchedBatch>, Error>),
+    Event(ClientEvent),
+    Raised,
+}
+
+impl Inner {
+    fn serve_event(&self, py: Python<'_>, event: ClientEvent) -> PyResult<()> {
+        let read = || {
+            let reading = match (self.client.get(), self.consumer.get()) {
+                (Ok(client), Ok(consumer)) => Reading {
+                    consumer: Some(consumer.metrics()),
+                    group: consumer.group_state(),
+                    ..events::reading(client, self.events.len())
+                },
+                _ => Reading::default(),
+            };
+            self.statistics.json(&reading)
+        };
+        self.callbacks.serve(py, event, read)
+    }
 }
 
 impl Consumer {
@@ -96,7 +125,8 @@ impl Consumer {
 
     pub(crate) fn open(&self, py: Python<'_>) -> PyResult<(&Inner, &ottla::Consumer)> {
         let inner = self.inner()?;
-        if self.state.with(py, |state| state.closed) {
+        // What close() calls back may still commit.
+        if self.state.with(py, |state| state.closed) && inner.rebalances.asked().is_none() {
             return Err(PyRuntimeError::new_err("Consumer closed"));
         }
         Ok((inner, inner.consumer.get().map_err(|error| errors::raise(py, &error))?))
@@ -194,7 +224,13 @@ impl Consumer {
             }
             is_due
         });
-        if !is_due || !consumer.progressed() {
+        if !is_due {
+            return Ok(());
+        }
+        while let Some(event) = inner.events.try_pop() {
+            inner.serve_event(py, event)?;
+        }
+        if !consumer.progressed() {
             return Ok(());
         }
         let served = block_on(py, consumer.serve(), Some(Duration::ZERO))?;
@@ -214,43 +250,33 @@ impl Consumer {
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             let mut next = pin!(consumer.next());
+            let mut event = pin!(inner.events.pop());
             let rebalances = &inner.rebalances;
             let come = poll_fn(|context| match next.as_mut().poll(context) {
-                Poll::Ready(next) => Poll::Ready(Some(next)),
+                Poll::Ready(next) => Poll::Ready(Come::Next(next)),
                 // What a callback raised is for the caller now.
-                Poll::Pending if rebalances.has_raised() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+                Poll::Pending if rebalances.has_raised() => Poll::Ready(Come::Raised),
+                Poll::Pending => event.as_mut().poll(context).map(Come::Event),
             });
-            let come = block_on(py, come, left)?.flatten();
+            let come = block_on(py, come, left)?;
             if let Some(raised) = inner.rebalances.take_raised() {
                 // Nothing is lost: the next call begins with what came.
                 match come {
-                    Some(Ok(Some(batch))) => self.take_batch(py, batch),
-                    Some(Err(error)) => self.state.with(py, |state| state.errors.push_back(error)),
+                    Some(Come::Next(Ok(Some(batch)))) => self.take_batch(py, batch),
+                    Some(Come::Next(Err(error))) => self.state.with(py, |state| state.errors.push_back(error)),
                     _ => {}
                 }
                 return Err(raised);
             }
             match come {
                 None => return Ok(None),
-                Some(Ok(Some(batch))) => return Ok(Some(Ok(batch))),
-                Some(Ok(None)) => return Err(PyRuntimeError::new_err("Consumer closed")),
-                Some(Err(error)) if is_passing(&error) => Self::tell(py, inner, &error)?,
-                Some(Err(error)) => return Ok(Some(Err(error))),
+                Some(Come::Raised) => {}
+                Some(Come::Event(event)) => inner.serve_event(py, event)?,
+                Some(Come::Next(Ok(Some(batch)))) => return Ok(Some(Ok(batch))),
+                Some(Come::Next(Ok(None))) => return Err(PyRuntimeError::new_err("Consumer closed")),
+                Some(Come::Next(Err(error))) if is_passing(&error) => inner.callbacks.tell(py, &error)?,
+                Some(Come::Next(Err(error))) => return Ok(Some(Err(error))),
             }
-        }
-    }
-
-    /// Tells what is wrong for some time.
-    fn tell(py: Python<'_>, inner: &Inner, error: &Error) -> PyResult<()> {
-        let told = errors::kafka_error(py, error)?;
-        match &inner.error_callback {
-            Some(callback) => callback.call1(py, (told,)).map(drop),
-            None => py
-                .import("logging")?
-                .call_method1("getLogger", ("ottla",))?
-                .call_method1("warning", (error.to_string(),))
-                .map(drop),
         }
     }
 
@@ -361,7 +387,7 @@ impl Consumer {
             return Err(raised);
         }
         match closed {
-            Some(Err(error)) => Self::tell(py, inner, &error),
+            Some(Err(error)) => inner.callbacks.tell(py, &error),
             _ => Ok(()),
         }
     }
@@ -376,21 +402,23 @@ impl Consumer {
         py: Python<'_>,
         object: *mut ffi::PyObject,
         config: Config,
-        error_callback: Option<Py<PyAny>>,
+        callbacks: events::Callbacks,
         class: Class,
         deserializers: [Option<Py<PyAny>>; 2],
     ) -> PyResult<()> {
         let rebalances = Rebalances::default();
         rebalances.polls(object);
         let listener = rebalances.clone();
+        let statistics = events::statistics(config.get("client.id").unwrap_or_default(), "consumer");
+        let queue = Queue::new();
         let made = py.detach(|| {
-            let client = Client::builder().config(config).build()?;
+            let client = Client::builder().config(config).observer(events::observer(&queue, |event| event)).build()?;
             let consumer = client.consumer_builder().listener(listener).build()?;
             Ok::<_, Error>((client, consumer))
         });
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
-        let inner =
-            Inner { consumer: Kept::new(consumer), client: Kept::new(client), rebalances, error_callback, class, deserializers };
+        let (consumer, client) = (Kept::new(consumer), Kept::new(client));
+        let inner = Inner { consumer, client, rebalances, events: queue, callbacks, statistics, class, deserializers };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
     }
 }
@@ -405,18 +433,19 @@ impl Consumer {
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 
-    #[pyo3(signature = (properties, error_callback = None, records = false, key_deserializer = None, value_deserializer = None))]
+    #[pyo3(signature = (properties, callbacks, records = false, key_deserializer = None, value_deserializer = None))]
     fn _open(
         slf: &Bound<'_, Self>,
         properties: Vec<(String, String)>,
-        error_callback: Option<Py<PyAny>>,
+        callbacks: &Bound<'_, PyDict>,
         records: bool,
         key_deserializer: Option<Py<PyAny>>,
         value_deserializer: Option<Py<PyAny>>,
     ) -> PyResult<()> {
         let (py, class) = (slf.py(), if records { Class::ConsumerRecord } else { Class::Message });
         let config = crate::producer::config(py, Face::Librdkafka, &properties)?;
-        slf.get().start(py, slf.as_ptr(), config, error_callback, class, [key_deserializer, value_deserializer])
+        let callbacks = events::Callbacks::new(callbacks)?;
+        slf.get().start(py, slf.as_ptr(), config, callbacks, class, [key_deserializer, value_deserializer])
     }
 
     fn _subscribe(

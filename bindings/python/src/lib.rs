@@ -6,6 +6,7 @@ mod broker;
 mod consumer;
 mod consumer_calls;
 mod errors;
+mod events;
 mod gil;
 mod listener;
 mod message;

@@ -8,9 +8,10 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ottla::{Client, Config, DeliveryReport, Error, ErrorKind, Record, TopicProducer};
+use ottla::{Client, ClientEvent, Config, DeliveryReport, Error, ErrorKind, Record, TopicProducer};
 use ottla_bindings::exit::Leaving;
 use ottla_bindings::fork::Kept;
+use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_bindings::{Outstanding, Queue, exit};
 use ottla_core::config::Face;
 use ottla_protocol::record::{DecodedBatch, RecordCursor};
@@ -21,9 +22,9 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::admin::Admin;
 use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text};
-use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
 use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::{errors, events};
 
 /// A report that is being served: its records one after another, since a callback may raise in between.
 struct Serving {
@@ -86,12 +87,20 @@ struct State {
     closed: bool,
 }
 
+/// What a producer serves when it is polled.
+enum Event {
+    Report(DeliveryReport),
+    Client(ClientEvent),
+}
+
 struct Inner {
     kept: Arc<Kept<Leaving>>,
     client: Kept<Client>,
     outstanding: Outstanding,
-    reports: Queue<DeliveryReport>,
+    events: Queue<Event>,
     default_callback: Option<Py<PyAny>>,
+    callbacks: events::Callbacks,
+    statistics: Statistics,
 }
 
 /// The native part of `ottla.Producer`.
@@ -229,9 +238,20 @@ impl Producer {
         let inner = self.inner()?;
         let mut served = 0;
         loop {
-            let begun = self.state.with(py, |state| state.serving.pop_front());
-            let Some(mut serving) = begun.or_else(|| inner.reports.try_pop().and_then(Serving::begin)) else {
-                return Ok(served);
+            let mut serving = match self.state.with(py, |state| state.serving.pop_front()) {
+                Some(begun) => begun,
+                None => match inner.events.try_pop() {
+                    None => return Ok(served),
+                    Some(Event::Report(report)) => match Serving::begin(report) {
+                        Some(serving) => serving,
+                        None => continue,
+                    },
+                    Some(Event::Client(event)) => {
+                        inner.serve_event(py, event)?;
+                        served += 1;
+                        continue;
+                    }
+                },
             };
             while let Some(index) = serving.advance() {
                 served += 1;
@@ -265,25 +285,49 @@ impl Producer {
         }
     }
 
-    fn take_report(&self, py: Python<'_>, report: DeliveryReport) {
-        let serving = Serving::begin(report);
-        self.state.with(py, |state| state.serving.extend(serving));
+    /// Takes an event that was waited for, and serves it; how many records it was about.
+    fn take_event(&self, py: Python<'_>, inner: &Inner, event: Event) -> PyResult<u64> {
+        match event {
+            Event::Report(report) => {
+                let serving = Serving::begin(report);
+                self.state.with(py, |state| state.serving.extend(serving));
+                Ok(0)
+            }
+            Event::Client(event) => inner.serve_event(py, event).map(|()| 1),
+        }
     }
 
     fn poll_for(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<u64> {
         let inner = self.inner()?;
-        let is_idle = self.state.with(py, |state| state.serving.is_empty()) && inner.reports.is_empty();
+        let is_idle = self.state.with(py, |state| state.serving.is_empty()) && inner.events.is_empty();
         if is_idle {
             if seconds == Some(0.0) {
                 return Ok(0);
             }
             inner.kept.get().map_err(|error| errors::raise(py, &error))?;
-            match block_on(py, inner.reports.pop(), limit(seconds))? {
-                Some(report) => self.take_report(py, report),
-                None => return Ok(0),
-            }
+            let Some(event) = block_on(py, inner.events.pop(), limit(seconds))? else { return Ok(0) };
+            let served = self.take_event(py, inner, event)?;
+            return Ok(served + self.serve(py)?);
         }
         self.serve(py)
+    }
+}
+
+impl Inner {
+    fn serve_event(&self, py: Python<'_>, event: ClientEvent) -> PyResult<()> {
+        let read = || {
+            let reading = match (self.client.get(), self.kept.get()) {
+                (Ok(client), Ok(leaving)) => Reading {
+                    producer: Some(leaving.producer.metrics()),
+                    outstanding: self.outstanding.get(),
+                    buffered_bytes: leaving.producer.buffered_bytes(),
+                    ..events::reading(client, self.events.len())
+                },
+                _ => Reading::default(),
+            };
+            self.statistics.json(&reading)
+        };
+        self.callbacks.serve(py, event, read)
     }
 }
 
@@ -386,23 +430,27 @@ impl Producer {
         py: Python<'_>,
         properties: Vec<(String, String)>,
         default_callback: Option<Py<PyAny>>,
+        callbacks: &Bound<'_, PyDict>,
         exit_seconds: Option<f64>,
     ) -> PyResult<()> {
         let config = config(py, Face::Librdkafka, &properties)?;
+        let callbacks = events::Callbacks::new(callbacks)?;
+        let statistics = events::statistics(config.get("client.id").unwrap_or_default(), "producer");
+        let queue = Queue::new();
         let made = py.detach(|| {
-            let client = Client::builder().config(config).build()?;
+            let client = Client::builder().config(config).observer(events::observer(&queue, Event::Client)).build()?;
             let producer = client.producer_builder().reports(true).build()?;
             Ok::<_, Error>((client, producer))
         });
         let (client, producer) = made.map_err(|error| errors::raise(py, &error))?;
-        let reports = Queue::new();
-        let relayed = reports.clone();
-        producer.reports().relay_to(Some(Arc::new(move |report| relayed.push(report))));
+        let relayed = queue.clone();
+        producer.reports().relay_to(Some(Arc::new(move |report| relayed.push(Event::Report(report)))));
         let outstanding = Outstanding::default();
         let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
-        let inner = Inner { kept, client: Kept::new(client), outstanding, reports, default_callback };
+        let client = Kept::new(client);
+        let inner = Inner { kept, client, outstanding, events: queue, default_callback, callbacks, statistics };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Producer.__init__() was called twice"))
     }
 
@@ -418,15 +466,15 @@ impl Producer {
                 return Ok(0);
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let mut report = pin!(inner.reports.pop());
+            let mut event = pin!(inner.events.pop());
             let flushing = &mut flush;
-            let come = poll_fn(|context| match report.as_mut().poll(context) {
-                Poll::Ready(report) => Poll::Ready(Some(report)),
+            let come = poll_fn(|context| match event.as_mut().poll(context) {
+                Poll::Ready(event) => Poll::Ready(Some(event)),
                 // What was served elsewhere meanwhile counts as well.
                 Poll::Pending => flushing.as_mut().poll(context).map(|()| None),
             });
             match block_on(py, come, left)? {
-                Some(Some(report)) => self.take_report(py, report),
+                Some(Some(event)) => drop(self.take_event(py, inner, event)?),
                 Some(None) => {
                     self.serve(py)?;
                     return Ok(inner.outstanding.get());

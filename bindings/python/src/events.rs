@@ -1,0 +1,85 @@
+//! What happens to a client without a call that would tell of it, told to callbacks when the application polls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ottla::{ClientEvent, Error, Observer};
+use ottla_bindings::Queue;
+use ottla_bindings::statistics::{Reading, Statistics};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::errors;
+
+/// Callbacks of a client, each None or callable.
+#[derive(Default)]
+pub(crate) struct Callbacks {
+    error: Option<Py<PyAny>>,
+    stats: Option<Py<PyAny>>,
+    throttle: Option<Py<PyAny>>,
+    logger: Option<Py<PyAny>>,
+}
+
+impl Callbacks {
+    /// Out of a dictionary, by the names of the configuration.
+    pub(crate) fn new(callbacks: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let get = |name: &str| Ok::<_, PyErr>(callbacks.get_item(name)?.map(Bound::unbind));
+        Ok(Self { error: get("error_cb")?, stats: get("stats_cb")?, throttle: get("throttle_cb")?, logger: get("logger")? })
+    }
+
+    fn log(&self, py: Python<'_>, level: &str, text: String) -> PyResult<()> {
+        let logger = match &self.logger {
+            Some(logger) => logger.bind(py).clone(),
+            None => py.import("logging")?.call_method1("getLogger", ("ottla",))?,
+        };
+        logger.call_method1(level, ("%s", text)).map(drop)
+    }
+
+    /// Tells of an error that concerns no single record.
+    pub(crate) fn tell(&self, py: Python<'_>, error: &Error) -> PyResult<()> {
+        if self.error.is_none() || self.logger.is_some() {
+            self.log(py, "warning", error.to_string())?;
+        }
+        let Some(callback) = &self.error else { return Ok(()) };
+        callback.call1(py, (errors::kafka_error(py, error)?,)).map(drop)
+    }
+
+    /// Tells of an event; `statistics` reads them when it is time.
+    pub(crate) fn serve(&self, py: Python<'_>, event: ClientEvent, statistics: impl FnOnce() -> String) -> PyResult<()> {
+        match event {
+            ClientEvent::BrokerDown(error) | ClientEvent::AllBrokersDown(error) | ClientEvent::ProducerEnded(error) => {
+                self.tell(py, &error)
+            }
+            ClientEvent::BrokerUp { broker, address } => self.log(py, "info", format!("broker {broker} at {address} is up")),
+            ClientEvent::BrokersUp => self.log(py, "info", "brokers answer again".to_owned()),
+            ClientEvent::Throttled { broker, time } => {
+                let Some(callback) = &self.throttle else { return Ok(()) };
+                let class = py.import("ottla._model")?.getattr("ThrottleEvent")?;
+                callback.call1(py, (class.call1((broker.to_string(), broker, time.as_secs_f64()))?,)).map(drop)
+            }
+            ClientEvent::StatisticsDue => {
+                let Some(callback) = &self.stats else { return Ok(()) };
+                callback.call1(py, (statistics(),)).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An observer that puts events into a queue, made into the queue's own kind.
+pub(crate) fn observer<E: Send + 'static>(queue: &Queue<E>, make: fn(ClientEvent) -> E) -> Observer {
+    let queue = queue.clone();
+    Arc::new(move |event| queue.push(make(event)))
+}
+
+/// Statistics of a client, which gets a name of its own in the process.
+pub(crate) fn statistics(client_id: &str, kind: &'static str) -> Statistics {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let name = format!("{client_id}#{kind}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    Statistics::new(&name, client_id, kind)
+}
+
+/// What a client counts, for a start.
+pub(crate) fn reading(client: &ottla::Client, waiting: usize) -> Reading {
+    Reading { client: client.metrics(), waiting, ..Reading::default() }
+}

@@ -1,0 +1,122 @@
+"""Topics and the cluster, with confluent-kafka's AdminClient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from . import _ottla
+from ._config import Configuration, value_text
+from ._error import refused
+from ._metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata, list_topics
+
+__all__ = ["AdminClient", "BrokerMetadata", "ClusterMetadata", "NewTopic", "PartitionMetadata", "TopicMetadata"]
+
+_T = TypeVar("_T")
+
+
+class NewTopic:
+    """A topic to make. -1: as many partitions or replicas as the broker says."""
+
+    def __init__(
+        self,
+        topic: str,
+        num_partitions: int = -1,
+        replication_factor: int = -1,
+        replica_assignment: list[list[int]] | None = None,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        if replica_assignment:
+            raise refused("NewTopic.replica_assignment")
+        self.topic = topic
+        self.num_partitions = num_partitions
+        self.replication_factor = replication_factor
+        self.replica_assignment = replica_assignment
+        self.config = config
+
+    def __str__(self) -> str:
+        return f"NewTopic(topic={self.topic},num_partitions={self.num_partitions})"
+
+    def __hash__(self) -> int:
+        return hash(self.topic)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NewTopic) and vars(self) == vars(other)
+
+
+class AdminClient:
+    """Looks at topics and changes them. Calls answer with futures, one for each topic."""
+
+    def __init__(self, *args: Any, **config: Any) -> None:
+        configuration = Configuration("AdminClient", args, config, frozenset())
+        self._admin = _ottla.Admin(configuration.properties)
+        # Threads only as calls are made.
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ottla-admin")
+
+    def _each(self, keys: Iterable[str], call: Callable[[str], _T]) -> dict[str, Future[_T]]:
+        return {key: self._pool.submit(call, key) for key in keys}
+
+    def create_topics(
+        self,
+        new_topics: list[NewTopic],
+        operation_timeout: float | None = None,
+        request_timeout: float | None = None,
+        validate_only: bool = False,
+    ) -> dict[str, Future[None]]:
+        """Makes topics."""
+        if validate_only:
+            raise refused("AdminClient.create_topics(validate_only=True)")
+        if operation_timeout is not None:
+            raise refused("AdminClient.create_topics(operation_timeout=...)")
+        named: dict[str, NewTopic] = {}
+        for topic in new_topics:
+            if not isinstance(topic, NewTopic):
+                raise TypeError("expected a list of NewTopic")
+            named[topic.topic] = topic
+
+        def create(name: str) -> None:
+            topic = named[name]
+            config = [(key, value_text(key, value)) for key, value in (topic.config or {}).items()]
+            self._admin.create_topic(name, topic.num_partitions, topic.replication_factor, config, request_timeout)
+
+        return self._each(named, create)
+
+    def delete_topics(
+        self, topics: list[str], operation_timeout: float | None = None, request_timeout: float | None = None
+    ) -> dict[str, Future[None]]:
+        """Deletes topics."""
+        if operation_timeout is not None:
+            raise refused("AdminClient.delete_topics(operation_timeout=...)")
+        return self._each(topics, lambda name: self._admin.delete_topic(name, request_timeout))
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """The cluster's brokers, and one topic or all."""
+        return list_topics(self._admin, topic, timeout)
+
+    def poll(self, timeout: float = -1) -> int:
+        """There is nothing to serve: futures are done by themselves."""
+        return 0
+
+    def close(self) -> None:
+        """Ends it; calls under way are answered before."""
+        self._pool.shutdown(wait=True)
+
+    def __enter__(self) -> AdminClient:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LATER:
+            raise refused(f"AdminClient.{name}")
+        raise AttributeError(f"AdminClient has no attribute {name!r}")
+
+
+_LATER = frozenset(
+    "create_partitions describe_topics describe_cluster describe_configs alter_configs incremental_alter_configs list_groups "
+    "list_consumer_groups describe_consumer_groups delete_consumer_groups list_consumer_group_offsets "
+    "alter_consumer_group_offsets create_acls describe_acls delete_acls describe_user_scram_credentials "
+    "alter_user_scram_credentials list_offsets delete_records elect_leaders set_sasl_credentials".split()
+)
