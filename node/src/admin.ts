@@ -1,0 +1,190 @@
+// KafkaJS's admin: topics and the cluster.
+
+import { Connection, properties } from './connection'
+import { KafkaJSAggregateError, KafkaJSNonRetriableError, KafkaJSProtocolError, KafkaJSCreateTopicError, notImplemented } from './errors'
+import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
+import type { Logger } from './logger'
+import { native } from './native'
+import type { ITopicConfig, ITopicMetadata, KafkaConfig, RetryOptions, SeekEntry } from './types'
+
+const EVENTS = {
+  CONNECT: 'admin.connect',
+  DISCONNECT: 'admin.disconnect',
+  REQUEST: 'admin.network.request',
+  REQUEST_TIMEOUT: 'admin.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size',
+} as const
+
+const TOPIC_ALREADY_EXISTS = 36
+const UNKNOWN_TOPIC = 3
+
+export interface AdminConfig {
+  retry?: RetryOptions
+  /** Beyond KafkaJS: any property of the core's. */
+  properties?: Record<string, string | number | boolean>
+}
+
+function checkTopic(topic: unknown): void {
+  if (!topic || typeof topic !== 'string') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
+}
+
+export class Admin {
+  readonly events = EVENTS
+  readonly #connection: Connection
+  readonly #instrumentation: Instrumentation
+  readonly #logger: Logger
+
+  /** @internal */
+  constructor(kafka: KafkaConfig, config: AdminConfig, logger: Logger) {
+    this.#logger = logger.namespace('Admin')
+    this.#instrumentation = new Instrumentation('admin', EVENTS, this.#logger)
+    this.#connection = new Connection(kafka, properties(config.properties ?? {}), this.#logger)
+  }
+
+  logger = (): Logger => this.#logger
+
+  on = <T = any>(event: string, listener: Listener<T>): RemoveInstrumentationEventListener =>
+    this.#instrumentation.on(event, listener)
+
+  connect = async (): Promise<void> => {
+    await this.#connection.connect()
+    this.#instrumentation.emit(EVENTS.CONNECT)
+  }
+
+  disconnect = async (): Promise<void> => {
+    this.#connection.disconnect()
+    this.#instrumentation.emit(EVENTS.DISCONNECT)
+  }
+
+  listTopics = async (): Promise<string[]> => native.adminListTopics(await this.#connection.connect())
+
+  createTopics = async (options: {
+    topics: ITopicConfig[]
+    validateOnly?: boolean
+    waitForLeaders?: boolean
+    timeout?: number
+  }): Promise<boolean> => {
+    const { topics, validateOnly = false, waitForLeaders = true } = options
+    if (!topics || !Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
+    if (topics.some(({ topic }) => typeof topic !== 'string')) {
+      throw new KafkaJSNonRetriableError('Invalid topics array, the topic names have to be a valid string')
+    }
+    if (new Set(topics.map(({ topic }) => topic)).size < topics.length) {
+      throw new KafkaJSNonRetriableError('Invalid topics array, it cannot have multiple entries for the same topic')
+    }
+    for (const { topic, configEntries, replicaAssignment } of topics) {
+      if (replicaAssignment?.length) throw notImplemented('The option "replicaAssignment" of admin.createTopics')
+      if (configEntries === undefined || configEntries === null) continue
+      if (!Array.isArray(configEntries)) {
+        throw new KafkaJSNonRetriableError(`Invalid configEntries for topic "${topic}", must be an array`)
+      }
+      for (const entry of configEntries) {
+        if (typeof entry?.name !== 'string' || typeof entry.value !== 'string') {
+          throw new KafkaJSNonRetriableError(
+            `Invalid configEntries for topic "${topic}", each entry has to have a name and a value that are strings`,
+          )
+        }
+      }
+    }
+    if (validateOnly) throw notImplemented('The option "validateOnly" of admin.createTopics')
+    const client = await this.#connection.connect()
+    const created = await Promise.allSettled(
+      topics.map(({ topic, numPartitions = -1, replicationFactor = -1, configEntries }) =>
+        native.adminCreateTopic(
+          client,
+          topic,
+          numPartitions,
+          replicationFactor,
+          (configEntries ?? []).flatMap(({ name, value }) => [name, value]),
+        ),
+      ),
+    )
+    const errors = created.flatMap((one, i) => (one.status === 'rejected' ? [{ e: one.reason, topic: topics[i].topic }] : []))
+    const failed = errors.filter(({ e }) => (e as KafkaJSProtocolError).code !== TOPIC_ALREADY_EXISTS)
+    if (failed.length > 0) {
+      if (!failed.every(({ e }) => e instanceof KafkaJSProtocolError)) throw failed[0].e
+      throw new KafkaJSAggregateError(
+        'Topic creation errors',
+        failed.map(({ e, topic }) => new KafkaJSCreateTopicError(e as Error, topic)),
+      )
+    }
+    if (errors.length > 0) return false
+    if (waitForLeaders) {
+      const until = Date.now() + (options.timeout ?? 5000)
+      for (const { topic } of topics) await this.#leaders(client, topic, until)
+    }
+    return true
+  }
+
+  /** Waits until each partition of a new topic has a leader, for a while. */
+  async #leaders(client: number, topic: string, until: number): Promise<void> {
+    for (;;) {
+      try {
+        const { partitions } = (await native.adminDescribeTopic(client, topic)) as ITopicMetadata
+        if (partitions.every(({ leader }) => leader >= 0)) return
+      } catch (e) {
+        if ((e as KafkaJSProtocolError).code !== UNKNOWN_TOPIC) throw e
+      }
+      if (Date.now() >= until) return
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
+  deleteTopics = async ({ topics }: { topics: string[]; timeout?: number }): Promise<void> => {
+    if (!topics || !Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
+    if (topics.some((topic) => typeof topic !== 'string')) {
+      throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string')
+    }
+    const client = await this.#connection.connect()
+    const deleted = await Promise.allSettled(topics.map((topic) => native.adminDeleteTopic(client, topic)))
+    const failed = deleted.find((one) => one.status === 'rejected')
+    if (failed) throw failed.reason
+  }
+
+  fetchTopicMetadata = async ({ topics = [] }: { topics?: string[] } = {}): Promise<{ topics: ITopicMetadata[] }> => {
+    topics.forEach(checkTopic)
+    const client = await this.#connection.connect()
+    const names = topics.length > 0 ? topics : await native.adminListTopics(client)
+    return { topics: await Promise.all(names.map((name) => native.adminDescribeTopic(client, name) as Promise<ITopicMetadata>)) }
+  }
+
+  fetchTopicOffsets = async (topic: string): Promise<(SeekEntry & { high: string; low: string })[]> => {
+    checkTopic(topic)
+    const offsets = await native.adminTopicOffsets(await this.#connection.connect(), topic)
+    return offsets as (SeekEntry & { high: string; low: string })[]
+  }
+
+  fetchTopicOffsetsByTimestamp = async (topic: string, timestamp?: number): Promise<SeekEntry[]> => {
+    checkTopic(topic)
+    if (timestamp === undefined) {
+      return (await this.fetchTopicOffsets(topic)).map(({ partition, offset }) => ({ partition, offset }))
+    }
+    return (await native.adminTopicOffsetsAt(await this.#connection.connect(), topic, timestamp)) as SeekEntry[]
+  }
+
+  describeCluster = async (): Promise<{
+    brokers: { nodeId: number; host: string; port: number }[]
+    controller: number | null
+    clusterId: string
+  }> => (await native.adminDescribeCluster(await this.#connection.connect())) as never
+
+  createPartitions = async (_options?: unknown): Promise<never> => refuse('createPartitions')
+  fetchOffsets = async (_options?: unknown): Promise<never> => refuse('fetchOffsets')
+  setOffsets = async (_options?: unknown): Promise<never> => refuse('setOffsets')
+  resetOffsets = async (_options?: unknown): Promise<never> => refuse('resetOffsets')
+  describeConfigs = async (_options?: unknown): Promise<never> => refuse('describeConfigs')
+  alterConfigs = async (_options?: unknown): Promise<never> => refuse('alterConfigs')
+  listGroups = async (): Promise<never> => refuse('listGroups')
+  deleteGroups = async (_groups?: unknown): Promise<never> => refuse('deleteGroups')
+  describeGroups = async (_groups?: unknown): Promise<never> => refuse('describeGroups')
+  describeAcls = async (_options?: unknown): Promise<never> => refuse('describeAcls')
+  deleteAcls = async (_options?: unknown): Promise<never> => refuse('deleteAcls')
+  createAcls = async (_options?: unknown): Promise<never> => refuse('createAcls')
+  deleteTopicRecords = async (_options?: unknown): Promise<never> => refuse('deleteTopicRecords')
+  alterPartitionReassignments = async (_options?: unknown): Promise<never> => refuse('alterPartitionReassignments')
+  listPartitionReassignments = async (_options?: unknown): Promise<never> => refuse('listPartitionReassignments')
+}
+
+function refuse(name: string): never {
+  throw notImplemented(`admin.${name}`)
+}

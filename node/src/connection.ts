@@ -1,0 +1,87 @@
+// What producers, consumers and admins have in common: a client of the cluster, and the properties that KafkaJS's options mean.
+
+import { KafkaJSNonRetriableError, notImplemented } from './errors'
+import type { Logger } from './logger'
+import { native } from './native'
+import type { KafkaConfig, Properties } from './types'
+
+/** Options by name, each with what it means to the core. `undefined` and `null` mean nothing. */
+export function properties(options: Record<string, string | number | boolean | null | undefined>): Map<string, string> {
+  const map = new Map<string, string>()
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && value !== null) map.set(name, String(value))
+  }
+  return map
+}
+
+/** Pairs as the addon takes them; later maps go before earlier ones. */
+export function pairs(...maps: (Map<string, string> | Properties | undefined)[]): string[] {
+  const merged = new Map<string, string>()
+  for (const map of maps) {
+    if (map === undefined) continue
+    const entries = map instanceof Map ? map : Object.entries(map)
+    for (const [name, value] of entries) merged.set(name, String(value))
+  }
+  return [...merged].flat()
+}
+
+const REFUSED = ['ssl', 'sasl', 'socketFactory'] as const
+
+export class Connection {
+  /** The client's number while connected. */
+  client: number | undefined
+  #connecting: Promise<number> | undefined
+
+  constructor(
+    readonly config: KafkaConfig,
+    readonly own: Map<string, string>,
+    readonly logger: Logger,
+  ) {}
+
+  async #open(): Promise<number> {
+    const { config } = this
+    for (const name of REFUSED) {
+      if (config[name]) throw notImplemented(`The option "${name}" of Kafka`)
+    }
+    const brokers = typeof config.brokers === 'function' ? await config.brokers() : config.brokers
+    if (!Array.isArray(brokers) || brokers.length === 0) {
+      throw new KafkaJSNonRetriableError('Failed to connect: expected brokers array and got nothing')
+    }
+    const general = properties({
+      'bootstrap.servers': brokers.join(','),
+      'client.id': config.clientId,
+      // The core takes no less than 1 s.
+      'socket.connection.setup.timeout.ms':
+        config.connectionTimeout === undefined ? undefined : Math.max(1000, config.connectionTimeout),
+      'socket.timeout.ms':
+        config.enforceRequestTimeout === false ? undefined : config.requestTimeout,
+    })
+    return native.clientConnect(pairs(general, this.own, config.properties))
+  }
+
+  /** Connects, once however often it is called. */
+  async connect(): Promise<number> {
+    if (this.client !== undefined) return this.client
+    this.#connecting ??= this.#open().then(
+      (client) => {
+        this.client = client
+        this.#connecting = undefined
+        // As sockets would: the process goes on until it is disconnected.
+        native.keepAlive(true)
+        return client
+      },
+      (e) => {
+        this.#connecting = undefined
+        throw e
+      },
+    )
+    return this.#connecting
+  }
+
+  disconnect(): void {
+    if (this.client === undefined) return
+    native.clientClose(this.client)
+    this.client = undefined
+    native.keepAlive(false)
+  }
+}

@@ -1,0 +1,37 @@
+// The package: KafkaJS's API.
+
+export { Admin, type AdminConfig } from './admin'
+export { Message as ConsumedMessage } from './batch'
+export { Consumer, PartitionAssigners } from './consumer'
+export {
+  KafkaJSAggregateError,
+  KafkaJSBrokerNotFound,
+  KafkaJSConnectionClosedError,
+  KafkaJSConnectionError,
+  KafkaJSCreateTopicError,
+  KafkaJSDeleteGroupsError,
+  KafkaJSError,
+  KafkaJSGroupCoordinatorNotFound,
+  KafkaJSLockTimeout,
+  KafkaJSMetadataNotLoaded,
+  KafkaJSNonRetriableError,
+  KafkaJSNotImplemented,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSOffsetOutOfRange,
+  KafkaJSPartialMessageError,
+  KafkaJSProtocolError,
+  KafkaJSRequestTimeoutError,
+  KafkaJSSASLAuthenticationError,
+  KafkaJSServerDoesNotSupportApiKey,
+  KafkaJSStaleTopicMetadataAssignment,
+  KafkaJSTimeout,
+  KafkaJSTopicMetadataNotLoaded,
+  KafkaJSUnsupportedMagicByteInMessageSet,
+  type OttlaErrorDetails,
+} from './errors'
+export type { InstrumentationEvent, RemoveInstrumentationEventListener } from './instrumentation'
+export { Kafka } from './kafka'
+export { type LogEntry, type Logger, type LoggerEntryContent, type logCreator, logLevel } from './logger'
+export { Partitioners } from './partitioners'
+export { Producer } from './producer'
+export * from './types'

@@ -1,0 +1,667 @@
+// What runs between `run` and `stop`: batches are taken one after the other, handed to the program, and counted as consumed.
+//
+// The core is asked for a batch only when the program is ready for one, so that its own progress is what max.poll.interval.ms sees.
+// What the group asks while handlers run is seen to between messages. Partitions are given up once their handlers have come to rest.
+
+import { FetchedBatch, Message, offsetText } from './batch'
+import { pairs, properties } from './connection'
+import { EVENTS } from './consumer'
+import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from './errors'
+import type { Instrumentation } from './instrumentation'
+import type { Logger } from './logger'
+import { STALE, WORK, native } from './native'
+import { type Retry, cancellable, isRetriable, nextRetryTime } from './retry'
+import type { ConsumerRunConfig, Offsets, TopicPartitionOffsetAndMetadata } from './types'
+
+/** The event loop gets its turn after so many messages: settled promises alone would starve it. */
+const TURN = 1000
+/** For how long `stop` waits for handlers: one that waits for `stop` would never end. */
+const STOP_MS = 30000
+/** The core joins the group again by itself after it. */
+const GOES_ON = new Set(['MaxPollExceeded'])
+
+/** A partition that this member has. */
+class Partition {
+  /** A handler is under way. */
+  isBusy = false
+  /** What was taken may not be handed out any more: given up, lost or sought in. */
+  isStale = false
+  /** It is being given up, or gone. */
+  isRevoked = false
+  /** The offset behind the last message that is done with, -1 before the first. */
+  resolved = -1
+  committed = -1
+  /** The batch that is being handed out. */
+  batch: FetchedBatch | undefined
+  /** Batches that wait for it: with several partitions at once. */
+  readonly queue: FetchedBatch[] = []
+  #waiters: (() => void)[] = []
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+  ) {}
+
+  rest(): void {
+    this.isBusy = false
+    if (this.#waiters.length === 0) return
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  atRest(): Promise<void> | undefined {
+    return this.isBusy ? new Promise((resolve) => this.#waiters.push(resolve)) : undefined
+  }
+}
+
+export interface RunnerOptions {
+  client: number
+  groupId: string
+  topics: string[]
+  fromBeginning: boolean
+  config: ConsumerRunConfig
+  paused: Map<string, Set<number> | 'all'>
+  retry: Retry
+  logger: Logger
+  instrumentation: Instrumentation
+  onCrash(e: Error): unknown
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as PromiseLike<unknown> | undefined)?.then === 'function'
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+export class Runner {
+  readonly #options: RunnerOptions
+  readonly #autoCommit: boolean
+  readonly #partitions = new Map<string, Partition>()
+  #consumer = -1
+  #isRunning = false
+  #isServing = false
+  #isTaking = false
+  #joined: (() => void) | undefined
+  #loop: Promise<void> | undefined
+  #wait: { cancel(): void } | undefined
+  #committing: Promise<void> | undefined
+  #commitAgain = false
+  #lastCommit = Date.now()
+  #resolvedSinceCommit = 0
+  #sinceTurn = 0
+  #failures = 0
+  #retryTime: number | undefined
+  #joinBegan = Date.now()
+  /** Partitions that are being worked on, with several at once. */
+  readonly #working = new Set<Promise<void>>()
+  #crash: Error | undefined
+
+  constructor(options: RunnerOptions) {
+    this.#options = options
+    this.#autoCommit = options.config.autoCommit ?? true
+  }
+
+  get isRunning(): boolean {
+    return this.#isRunning
+  }
+
+  /** Begins, and waits until the group has assigned something, or until it is stopped. */
+  async start(): Promise<void> {
+    const { client, topics, fromBeginning, config } = this.#options
+    const own = properties({
+      'auto.offset.reset': fromBeginning ? 'earliest' : 'latest',
+      'enable.auto.commit': this.#autoCommit,
+      'auto.commit.interval.ms': config.autoCommitInterval ?? undefined,
+    })
+    this.#consumer = native.consumerCreate(client, pairs(own), topics)
+    native.consumerOnQuestion(this.#consumer, (id, kind, partitions) => this.#asked(id, kind, partitions))
+    this.#isRunning = true
+    const joined = new Promise<void>((resolve) => {
+      this.#joined = resolve
+    })
+    this.#loop = this.#run()
+    await joined
+  }
+
+  async stop(): Promise<void> {
+    if (this.#consumer < 0) return
+    this.#isRunning = false
+    this.#wait?.cancel()
+    this.#joined?.()
+    const late = cancellable(STOP_MS)
+    // What waits for a batch ends when the consumer is closed; handlers come to rest first.
+    const resting = [...this.#partitions.values()].map((partition) => partition.atRest())
+    await Promise.race([Promise.all([...resting, this.#isTaking ? undefined : this.#loop]), late.elapsed])
+    late.cancel()
+    this.#flush()
+    await this.#committing?.catch(() => {})
+    const consumer = this.#consumer
+    try {
+      await native.consumerClose(consumer)
+    } catch (e) {
+      this.#options.logger.error(`The last offsets were not committed: ${(e as Error).message}`, {
+        groupId: this.#options.groupId,
+      })
+    }
+    this.#consumer = -1
+  }
+
+  async #run(): Promise<void> {
+    const concurrency = this.#options.config.partitionsConsumedConcurrently ?? 1
+    try {
+      while (this.#isRunning) {
+        const batch = await this.#take()
+        if (batch === undefined) continue
+        if (batch === null) return
+        const partition = this.#partition(batch.topic, batch.partition)
+        if (concurrency <= 1) {
+          await this.#process(partition, batch)
+        } else {
+          this.#dispatch(partition, batch)
+          while (this.#isRunning && (this.#working.size >= concurrency || this.#queued() >= concurrency)) {
+            await Promise.race(this.#working)
+          }
+        }
+        if (this.#crash) throw this.#crash
+      }
+    } catch (e) {
+      if (!this.#isRunning) return
+      this.#isRunning = false
+      this.#joined?.()
+      // Not awaited: it stops this runner, which waits for this loop.
+      queueMicrotask(() => void this.#options.onCrash(e as Error))
+    } finally {
+      if (concurrency > 1) await Promise.allSettled(this.#working)
+    }
+  }
+
+  #queued(): number {
+    let queued = 0
+    for (const partition of this.#partitions.values()) queued += partition.queue.length
+    return queued
+  }
+
+  /** Several partitions at once, and of each one batch after the other. */
+  #dispatch(partition: Partition, batch: FetchedBatch): void {
+    partition.queue.push(batch)
+    if (partition.queue.length > 1 || partition.batch !== undefined) return
+    const work = (async () => {
+      try {
+        for (let next = partition.queue.shift(); next; next = partition.queue.shift()) {
+          await this.#process(partition, next)
+        }
+      } catch (e) {
+        this.#crash ??= e as Error
+      }
+    })()
+    this.#working.add(work)
+    void work.then(() => this.#working.delete(work))
+  }
+
+  /** The next batch; `undefined` if there was an error to go on after, `null` at the end. */
+  async #take(): Promise<FetchedBatch | null | undefined> {
+    const { instrumentation, logger, groupId } = this.#options
+    const began = Date.now()
+    instrumentation.emit(EVENTS.FETCH_START, { nodeId: -1 })
+    this.#isTaking = true
+    try {
+      const raw = await native.consumerNext(this.#consumer)
+      if (raw === null) return null
+      instrumentation.emit(EVENTS.FETCH, { numberOfBatches: 1, duration: Date.now() - began, nodeId: -1 })
+      return new FetchedBatch(raw)
+    } catch (e) {
+      const error = e as KafkaJSError & { kind?: string }
+      if (!this.#isRunning) return null
+      if (!error.retriable && !GOES_ON.has(error.kind ?? '')) throw error
+      // The core goes on by itself; it tells what does not come right for some time.
+      logger.error(error.message, { groupId })
+      return undefined
+    } finally {
+      this.#isTaking = false
+    }
+  }
+
+  #partition(topic: string, number: number): Partition {
+    const key = `${topic}:${number}`
+    let partition = this.#partitions.get(key)
+    if (partition === undefined) {
+      partition = new Partition(topic, number)
+      this.#partitions.set(key, partition)
+    }
+    return partition
+  }
+
+  /** The partitions of a topic that this member has. */
+  assigned(topic: string): number[] {
+    const all = [...this.#partitions.values()].filter((one) => one.topic === topic && !one.isRevoked)
+    return all.map((one) => one.partition).sort((a, b) => a - b)
+  }
+
+  #isPaused({ topic, partition }: Partition): boolean {
+    const paused = this.#options.paused.get(topic)
+    return paused === 'all' || (paused?.has(partition) ?? false)
+  }
+
+  applyPaused(topic: string): void {
+    for (const partition of this.#partitions.values()) {
+      if (partition.topic !== topic || partition.isRevoked) continue
+      native.consumerPause(this.#consumer, topic, partition.partition, this.#isPaused(partition))
+    }
+  }
+
+  // What the group asks.
+
+  #asked(id: number, kind: 'assigned' | 'revoked' | 'lost', partitions: [string, number][]): void {
+    const { instrumentation, groupId, logger } = this.#options
+    const answer = (): void => native.consumerAnswer(this.#consumer, id)
+    if (kind === 'assigned') {
+      for (const [topic, number] of partitions) {
+        // A new one: what was taken under an earlier assignment has nothing to do with it.
+        this.#partitions.delete(`${topic}:${number}`)
+        const partition = this.#partition(topic, number)
+        if (this.#isPaused(partition)) native.consumerPause(this.#consumer, topic, number, true)
+      }
+      answer()
+      this.#tellJoined()
+      this.#joined?.()
+      return
+    }
+    this.#joinBegan = Date.now()
+    logger.warn('The group is rebalancing, re-joining', { groupId })
+    if (instrumentation.hears(EVENTS.REBALANCING)) {
+      instrumentation.emit(EVENTS.REBALANCING, { groupId, memberId: this.#group().memberId })
+    }
+    const going = partitions.map(([topic, number]) => this.#partition(topic, number))
+    for (const partition of going) {
+      partition.isStale = true
+      partition.isRevoked = true
+    }
+    const resting = going.map((partition) => partition.atRest()).filter((one) => one !== undefined)
+    const gone = (): void => {
+      this.#flush()
+      for (const partition of going) {
+        const key = `${partition.topic}:${partition.partition}`
+        if (this.#partitions.get(key) === partition) this.#partitions.delete(key)
+      }
+      answer()
+    }
+    // Lost ones are another's already: there is nothing to wait for.
+    if (kind === 'lost' || resting.length === 0) gone()
+    else void Promise.all(resting).then(gone)
+  }
+
+  #group(): { generation: number; memberId: string; leader: string | null; assignor: string | null } {
+    const none = { generation: -1, memberId: '', leader: null, assignor: null }
+    return this.#consumer < 0 ? none : (native.consumerGroup(this.#consumer) ?? none)
+  }
+
+  #tellJoined(): void {
+    const { instrumentation, groupId, logger } = this.#options
+    const { memberId, leader, assignor } = this.#group()
+    const memberAssignment: Record<string, number[]> = {}
+    for (const { topic } of this.#partitions.values()) memberAssignment[topic] ??= this.assigned(topic)
+    const payload = {
+      groupId,
+      memberId,
+      leaderId: leader ?? '',
+      isLeader: leader !== null && leader === memberId,
+      memberAssignment,
+      groupProtocol: assignor ?? '',
+      duration: Date.now() - this.#joinBegan,
+    }
+    logger.info('Consumer has joined the group', payload)
+    instrumentation.emit(EVENTS.GROUP_JOIN, payload)
+  }
+
+  /** Sees to what the group asks while handlers run. Who takes batches sees to it too. */
+  #serve(): void {
+    if (this.#isServing || this.#isTaking || !this.#isRunning) return
+    this.#isServing = true
+    native
+      .consumerServe(this.#consumer)
+      .catch((e: KafkaJSError & { kind?: string }) => {
+        if (!this.#isRunning) return
+        if (e.retriable || GOES_ON.has(e.kind ?? '')) this.#options.logger.error(e.message)
+        else this.#crash ??= e
+      })
+      .finally(() => {
+        this.#isServing = false
+      })
+  }
+
+  // Progress.
+
+  /** Tells the core what is done with, and sees to what it has to say. */
+  #progress(partition: Partition, batch: FetchedBatch, done: boolean): void {
+    const told = native.consumerProgress(this.#consumer, batch.number, partition.resolved, done)
+    if (told & STALE) partition.isStale = true
+    if (told & WORK) this.#serve()
+  }
+
+  /** Tells the core what is done with of everything that is under way. */
+  #flush(): void {
+    for (const partition of this.#partitions.values()) {
+      const { batch } = partition
+      if (batch !== undefined) native.consumerProgress(this.#consumer, batch.number, partition.resolved, false)
+    }
+  }
+
+  #resolve(partition: Partition, next: number): void {
+    if (next <= partition.resolved) return
+    partition.resolved = next
+    this.#resolvedSinceCommit++
+  }
+
+  uncommitted(): Offsets {
+    const topics = new Map<string, { partition: number; offset: string }[]>()
+    for (const { topic, partition, resolved, committed } of this.#partitions.values()) {
+      if (resolved <= committed) continue
+      const partitions = topics.get(topic) ?? []
+      partitions.push({ partition, offset: offsetText(resolved) })
+      topics.set(topic, partitions)
+    }
+    return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) }
+  }
+
+  #tellCommitted(topics: Offsets['topics']): void {
+    const { instrumentation, groupId } = this.#options
+    if (!instrumentation.hears(EVENTS.COMMIT_OFFSETS)) return
+    const { memberId, generation } = this.#group()
+    instrumentation.emit(EVENTS.COMMIT_OFFSETS, { groupId, memberId, groupGenerationId: generation, topics })
+  }
+
+  async commit(offsets: TopicPartitionOffsetAndMetadata[]): Promise<void> {
+    const flat = offsets.flatMap(({ topic, partition, offset, metadata }) => [
+      topic,
+      String(partition),
+      String(offset),
+      metadata ?? '',
+    ])
+    await native.consumerCommit(this.#consumer, flat)
+    const topics = new Map<string, { partition: number; offset: string }[]>()
+    for (const { topic, partition, offset } of offsets) {
+      const known = this.#partitions.get(`${topic}:${partition}`)
+      if (known) known.committed = Math.max(known.committed, Number(offset))
+      topics.set(topic, [...(topics.get(topic) ?? []), { partition, offset: String(offset) }])
+    }
+    this.#tellCommitted([...topics].map(([topic, partitions]) => ({ topic, partitions })))
+  }
+
+  /** Commits what is resolved, without making anybody wait. One commit at a time; the next one says all that came meanwhile. */
+  #commitResolved(): Promise<void> {
+    if (this.#committing) {
+      this.#commitAgain = true
+      return this.#committing
+    }
+    this.#flush()
+    const { topics } = this.uncommitted()
+    this.#lastCommit = Date.now()
+    this.#resolvedSinceCommit = 0
+    if (topics.length === 0) return Promise.resolve()
+    const committed = topics.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => [this.#partition(topic, partition), Number(offset)] as const),
+    )
+    this.#committing = native
+      .consumerCommitPositions(this.#consumer)
+      .then(() => {
+        for (const [partition, offset] of committed) partition.committed = Math.max(partition.committed, offset)
+        this.#tellCommitted(topics)
+      })
+      .finally(() => {
+        this.#committing = undefined
+        if (this.#commitAgain && this.#isRunning) {
+          this.#commitAgain = false
+          this.#commitQuietly()
+        }
+      })
+    return this.#committing
+  }
+
+  /** A failed commit is made good by the next one. */
+  #commitQuietly(): void {
+    this.#commitResolved().catch((e: Error) => {
+      if (this.#isRunning) this.#options.logger.warn(`Offsets were not committed: ${e.message}`)
+    })
+  }
+
+  #isCommitDue(): boolean {
+    const { autoCommitThreshold: threshold, autoCommitInterval: interval } = this.#options.config
+    if (threshold && this.#resolvedSinceCommit >= threshold) return true
+    return Boolean(interval) && Date.now() - this.#lastCommit >= (interval as number)
+  }
+
+  #commitIfDue(): void {
+    if (this.#autoCommit && this.#isCommitDue()) this.#commitQuietly()
+  }
+
+  seek(topic: string, partition: number, offset: string): void {
+    const known = this.#partitions.get(`${topic}:${partition}`)
+    if (known === undefined || known.isRevoked) {
+      // As KafkaJS has it: what this member does not have is another's to seek in.
+      this.#options.logger.warn('Seeking in a partition that this member does not have', { topic, partition })
+      return
+    }
+    native.consumerSeek(this.#consumer, topic, partition, offset)
+    known.isStale = true
+    known.resolved = -1
+    known.committed = -1
+    known.queue.length = 0
+  }
+
+  // Handing out.
+
+  async #process(partition: Partition, batch: FetchedBatch): Promise<void> {
+    const { instrumentation, config } = this.#options
+    // A batch from before a seek or a rebalance: the core tells.
+    if (native.consumerProgress(this.#consumer, batch.number, -1, false) & STALE) {
+      native.consumerProgress(this.#consumer, batch.number, -1, true)
+      return
+    }
+    partition.isStale = false
+    partition.batch = batch
+    if (partition.resolved < 0) partition.committed = partition.resolved = batch.first
+    const began = Date.now()
+    const told =
+      batch.count > 0 &&
+      (instrumentation.hears(EVENTS.START_BATCH_PROCESS) || instrumentation.hears(EVENTS.END_BATCH_PROCESS))
+        ? this.#batchPayload(batch)
+        : undefined
+    if (told) instrumentation.emit(EVENTS.START_BATCH_PROCESS, told)
+    let failure: unknown
+    let isWhole = false
+    try {
+      isWhole = config.eachBatch ? await this.#eachBatch(partition, batch) : await this.#eachMessage(partition, batch)
+    } catch (e) {
+      failure = e ?? new Error('A handler threw nothing')
+    }
+    if (isWhole && !failure) this.#resolve(partition, batch.next)
+    partition.batch = undefined
+    partition.rest()
+    const left = partition.resolved < batch.next && !partition.isStale
+    this.#progress(partition, batch, true)
+    // What is left of the batch comes again: taken, it is not handed out a second time by itself.
+    if (left && !partition.isRevoked && this.#isRunning) {
+      partition.queue.length = 0
+      native.consumerSeek(this.#consumer, batch.topic, batch.partition, offsetText(partition.resolved))
+    }
+    if (failure) return this.#failed(failure)
+    this.#failures = 0
+    this.#retryTime = undefined
+    if (told) instrumentation.emit(EVENTS.END_BATCH_PROCESS, { ...told, duration: Date.now() - began })
+    if (this.#autoCommit && this.#isRunning) this.#commitQuietly()
+  }
+
+  #batchPayload(batch: FetchedBatch): object {
+    const { topic, partition, count, high } = batch
+    const [first, last] = [batch.offset(0), batch.next - 1]
+    return {
+      topic,
+      partition,
+      highWatermark: String(high),
+      offsetLag: String(Math.max(0, high - 1 - last)),
+      offsetLagLow: String(Math.max(0, high - 1 - first)),
+      batchSize: count,
+      firstOffset: offsetText(first),
+      lastOffset: offsetText(last),
+    }
+  }
+
+  /** A handler threw: again after a while, as often as `retry` says, then the consumer crashes. */
+  async #failed(e: unknown): Promise<void> {
+    const { retry } = this.#options
+    const error = e instanceof Error ? e : new KafkaJSError(String(e))
+    if (this.#autoCommit && this.#isRunning) await this.#commitResolved().catch(() => {})
+    if (!isRetriable(error)) throw new KafkaJSNonRetriableError(error, { cause: error.cause ?? error })
+    this.#retryTime = nextRetryTime(retry, this.#retryTime)
+    if (this.#failures >= retry.retries) {
+      throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: this.#failures, retryTime: this.#retryTime })
+    }
+    this.#failures++
+    const waiting = cancellable(this.#retryTime)
+    this.#wait = waiting
+    await waiting.elapsed
+  }
+
+  #payloadTools(partition: Partition): { heartbeat(): Promise<void>; pause(): () => void } {
+    const { topic, partition: number } = partition
+    return {
+      heartbeat: async () => this.#heartbeat(partition),
+      pause: () => {
+        const { paused } = this.#options
+        const before = paused.get(topic)
+        if (before !== 'all') paused.set(topic, new Set([...(before ?? []), number]))
+        this.applyPaused(topic)
+        return () => {
+          const now = paused.get(topic)
+          const left = now === 'all' ? new Set(this.assigned(topic)) : (now ?? new Set<number>())
+          left.delete(number)
+          if (left.size > 0) paused.set(topic, left)
+          else paused.delete(topic)
+          if (this.#consumer >= 0) this.applyPaused(topic)
+        }
+      },
+    }
+  }
+
+  #heartbeat(partition: Partition): void {
+    const { instrumentation, groupId } = this.#options
+    if (partition.batch !== undefined) this.#progress(partition, partition.batch, false)
+    if (partition.isRevoked) {
+      const rebalance = new Error('The group is rebalancing: what is left of the batch is another member’s')
+      throw new KafkaJSProtocolError(Object.assign(rebalance, { type: 'REBALANCE_IN_PROGRESS', code: 27, retriable: true }))
+    }
+    if (instrumentation.hears(EVENTS.HEARTBEAT)) {
+      const { memberId, generation } = this.#group()
+      instrumentation.emit(EVENTS.HEARTBEAT, { groupId, memberId, groupGenerationId: generation })
+    }
+  }
+
+  /** Hands out message by message; whether all were. */
+  async #eachMessage(partition: Partition, batch: FetchedBatch): Promise<boolean> {
+    const eachMessage = this.#options.config.eachMessage
+    const { topic, partition: number } = batch
+    const tools = this.#payloadTools(partition)
+    const hasThreshold = Boolean(this.#options.config.autoCommitThreshold ?? this.#options.config.autoCommitInterval)
+    for (let i = 0; i < batch.count; i++) {
+      const offset = batch.offset(i)
+      // Only after a part of it was done with before.
+      if (offset < partition.resolved) continue
+      let isTold = false
+      try {
+        const handled = eachMessage?.({
+          topic,
+          partition: number,
+          message: new Message(batch, i),
+          heartbeat: tools.heartbeat,
+          pause: tools.pause,
+        })
+        if (isThenable(handled)) {
+          partition.isBusy = true
+          await handled
+          isTold = true
+        }
+      } catch (e) {
+        partition.rest()
+        if (partition.isRevoked) return false
+        this.#logFailure('eachMessage', e, { topic, partition: number, offset: offsetText(offset) })
+        throw e
+      }
+      // Not after a seek from within: that begins another stretch.
+      if (!partition.isStale || partition.isRevoked) this.#resolve(partition, offset + 1)
+      const isTurn = ++this.#sinceTurn >= TURN
+      if (isTold || isTurn) {
+        this.#progress(partition, batch, false)
+        partition.rest()
+      }
+      if (isTurn) {
+        this.#sinceTurn = 0
+        await turn()
+      }
+      if (hasThreshold) this.#commitIfDue()
+      if (partition.isStale || !this.#isRunning || this.#crash !== undefined) return false
+      if (this.#options.paused.size > 0 && this.#isPaused(partition)) return i === batch.count - 1
+    }
+    return true
+  }
+
+  /** Hands out the batch as one; whether it counts as a whole. */
+  async #eachBatch(partition: Partition, batch: FetchedBatch): Promise<boolean> {
+    const { config } = this.#options
+    let from = 0
+    while (from < batch.count && batch.offset(from) < partition.resolved) from++
+    if (from === batch.count) return true
+    const { heartbeat, pause } = this.#payloadTools(partition)
+    const last = batch.offset(batch.count - 1)
+    try {
+      const handled = config.eachBatch?.({
+        batch: batch.toBatch(from),
+        resolveOffset: (text) => {
+          const offset = Number(text)
+          if (!partition.isStale || partition.isRevoked) {
+            this.#resolve(partition, offset >= last ? batch.next : offset + 1)
+          }
+        },
+        heartbeat,
+        pause,
+        commitOffsetsIfNecessary: async (offsets) => {
+          if (offsets) {
+            await this.commit(
+              offsets.topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
+            )
+          } else if (this.#isCommitDue()) {
+            await this.#commitResolved()
+          }
+        },
+        uncommittedOffsets: () => this.uncommitted(),
+        isRunning: () => this.#isRunning,
+        isStale: () => partition.isStale,
+      })
+      if (isThenable(handled)) {
+        partition.isBusy = true
+        await handled
+      }
+    } catch (e) {
+      partition.rest()
+      if (partition.isRevoked) return false
+      this.#logFailure('eachBatch', e, {
+        topic: batch.topic,
+        partition: batch.partition,
+        offset: offsetText(batch.offset(from)),
+      })
+      throw e
+    }
+    this.#sinceTurn += batch.count
+    if (this.#sinceTurn >= TURN) {
+      this.#sinceTurn = 0
+      await turn()
+    }
+    return (config.eachBatchAutoResolve ?? true) && (!partition.isStale || partition.isRevoked)
+  }
+
+  #logFailure(name: string, e: unknown, where: object): void {
+    if (e instanceof KafkaJSError) return
+    const { stack } = (e ?? {}) as Error
+    this.#options.logger.error(`Error when calling ${name}`, { ...where, stack, error: e })
+  }
+}
