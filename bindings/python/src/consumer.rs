@@ -59,7 +59,7 @@ pub(crate) struct Inner {
     client: Kept<Client>,
     pub(crate) rebalances: Rebalances,
     /// What happens to the client, for its callbacks.
-    events: Queue<ClientEvent>,
+    events: Kept<Queue<ClientEvent>>,
     callbacks: events::Callbacks,
     statistics: Statistics,
     class: Class,
@@ -104,11 +104,11 @@ enum Come {
 impl Inner {
     fn serve_event(&self, py: Python<'_>, event: ClientEvent) -> PyResult<()> {
         let read = || {
-            let reading = match (self.client.get(), self.consumer.get()) {
-                (Ok(client), Ok(consumer)) => Reading {
+            let reading = match (self.client.get(), self.consumer.get(), self.events.get()) {
+                (Ok(client), Ok(consumer), Ok(events)) => Reading {
                     consumer: Some(consumer.metrics()),
                     group: consumer.group_state(),
-                    ..events::reading(client, self.events.len())
+                    ..crate::events::reading(client, events.len())
                 },
                 _ => Reading::default(),
             };
@@ -227,7 +227,8 @@ impl Consumer {
         if !is_due {
             return Ok(());
         }
-        while let Some(event) = inner.events.try_pop() {
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
+        while let Some(event) = events.try_pop() {
             inner.serve_event(py, event)?;
         }
         if !consumer.progressed() {
@@ -243,6 +244,7 @@ impl Consumer {
     /// Waits for the next batch. `Ok(None)`: none came in time.
     fn next_batch(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Option<Result<FetchedBatch, Error>>> {
         let (inner, consumer) = self.open(py)?;
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
         if let Some(error) = self.state.with(py, |state| state.errors.pop_front()) {
             return Ok(Some(Err(error)));
         }
@@ -250,7 +252,7 @@ impl Consumer {
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             let mut next = pin!(consumer.next());
-            let mut event = pin!(inner.events.pop());
+            let mut event = pin!(events.pop());
             let rebalances = &inner.rebalances;
             let come = poll_fn(|context| match next.as_mut().poll(context) {
                 Poll::Ready(next) => Poll::Ready(Come::Next(next)),
@@ -417,8 +419,8 @@ impl Consumer {
             Ok::<_, Error>((client, consumer))
         });
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
-        let (consumer, client) = (Kept::new(consumer), Kept::new(client));
-        let inner = Inner { consumer, client, rebalances, events: queue, callbacks, statistics, class, deserializers };
+        let (consumer, client, events) = (Kept::new(consumer), Kept::new(client), Kept::new(queue));
+        let inner = Inner { consumer, client, rebalances, events, callbacks, statistics, class, deserializers };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
     }
 }

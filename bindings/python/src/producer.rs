@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -97,7 +98,7 @@ struct Inner {
     kept: Arc<Kept<Leaving>>,
     client: Kept<Client>,
     outstanding: Outstanding,
-    events: Queue<Event>,
+    events: Kept<Queue<Event>>,
     default_callback: Option<Py<PyAny>>,
     callbacks: events::Callbacks,
     statistics: Statistics,
@@ -123,6 +124,10 @@ pub(crate) const EXIT_LIMIT: Duration = Duration::from_secs(1);
 impl Producer {
     fn inner(&self) -> PyResult<&Inner> {
         self.inner.get().ok_or_else(|| PyRuntimeError::new_err("Producer.__init__() was not called"))
+    }
+
+    fn is_forked(&self) -> bool {
+        self.inner.get().is_none_or(|inner| inner.kept.is_forked())
     }
 
     fn open(&self, py: Python<'_>) -> PyResult<&Inner> {
@@ -236,11 +241,12 @@ impl Producer {
     /// What a callback raised. The reports that are left are served by the next call.
     pub(crate) fn serve(&self, py: Python<'_>) -> PyResult<u64> {
         let inner = self.inner()?;
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
         let mut served = 0;
         loop {
             let mut serving = match self.state.with(py, |state| state.serving.pop_front()) {
                 Some(begun) => begun,
-                None => match inner.events.try_pop() {
+                None => match events.try_pop() {
                     None => return Ok(served),
                     Some(Event::Report(report)) => match Serving::begin(report) {
                         Some(serving) => serving,
@@ -299,13 +305,13 @@ impl Producer {
 
     fn poll_for(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<u64> {
         let inner = self.inner()?;
-        let is_idle = self.state.with(py, |state| state.serving.is_empty()) && inner.events.is_empty();
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
+        let is_idle = self.state.with(py, |state| state.serving.is_empty()) && events.is_empty();
         if is_idle {
             if seconds == Some(0.0) {
                 return Ok(0);
             }
-            inner.kept.get().map_err(|error| errors::raise(py, &error))?;
-            let Some(event) = block_on(py, inner.events.pop(), limit(seconds))? else { return Ok(0) };
+            let Some(event) = block_on(py, events.pop(), limit(seconds))? else { return Ok(0) };
             let served = self.take_event(py, inner, event)?;
             return Ok(served + self.serve(py)?);
         }
@@ -316,12 +322,12 @@ impl Producer {
 impl Inner {
     fn serve_event(&self, py: Python<'_>, event: ClientEvent) -> PyResult<()> {
         let read = || {
-            let reading = match (self.client.get(), self.kept.get()) {
-                (Ok(client), Ok(leaving)) => Reading {
+            let reading = match (self.client.get(), self.kept.get(), self.events.get()) {
+                (Ok(client), Ok(leaving), Ok(events)) => Reading {
                     producer: Some(leaving.producer.metrics()),
                     outstanding: self.outstanding.get(),
                     buffered_bytes: leaving.producer.buffered_bytes(),
-                    ..events::reading(client, self.events.len())
+                    ..crate::events::reading(client, events.len())
                 },
                 _ => Reading::default(),
             };
@@ -449,8 +455,8 @@ impl Producer {
         let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
-        let client = Kept::new(client);
-        let inner = Inner { kept, client, outstanding, events: queue, default_callback, callbacks, statistics };
+        let (client, events) = (Kept::new(client), Kept::new(queue));
+        let inner = Inner { kept, client, outstanding, events, default_callback, callbacks, statistics };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Producer.__init__() was called twice"))
     }
 
@@ -458,6 +464,7 @@ impl Producer {
     fn flush(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<u64> {
         let inner = self.inner()?;
         let producer = inner.kept.get().map_err(|error| errors::raise(py, &error))?.producer.clone();
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
         let end = limit(timeout).and_then(|limit| Instant::now().checked_add(limit));
         let mut flush = pin!(async move { producer.flush().await });
         loop {
@@ -466,7 +473,7 @@ impl Producer {
                 return Ok(0);
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            let mut event = pin!(inner.events.pop());
+            let mut event = pin!(events.pop());
             let flushing = &mut flush;
             let come = poll_fn(|context| match event.as_mut().poll(context) {
                 Poll::Ready(event) => Poll::Ready(Some(event)),
@@ -525,6 +532,7 @@ impl Drop for Producer {
             if let Some(inner) = self.inner.get()
                 && !inner.kept.is_forked()
                 && inner.outstanding.get() > 0
+                && !ENDED.load(Ordering::Relaxed)
             {
                 let what = format!(
                     "a Producer was deleted with {} records that were not delivered or not reported: flush() first\0",
@@ -602,20 +610,26 @@ unsafe extern "C" fn raw_poll(
     })
 }
 
+/// What was lost at the end of the process was counted.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
 /// Sends what these producers, and all others of the process, still have, each within its bound; how many records are lost.
 #[pyfunction]
 pub(crate) fn flush_all(py: Python<'_>, producers: Vec<Py<Producer>>) -> u64 {
-    py.detach(|| {
+    let lost = py.detach(|| {
         exit::flush_all(&mut || {
             Python::attach(|py| {
-                for producer in &producers {
+                // Those of before a fork are the parent's.
+                for producer in producers.iter().filter(|producer| !producer.get().is_forked()) {
                     if let Err(error) = producer.get().serve(py) {
                         error.write_unraisable(py, Some(producer.bind(py).as_any()));
                     }
                 }
             });
         })
-    })
+    });
+    ENDED.store(true, Ordering::Relaxed);
+    lost
 }
 
 /// Adds the class with its hot methods.

@@ -1,0 +1,157 @@
+"""What a process does to its clients: signals, its end, forks, many of them."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from conftest import PATIENCE, read
+
+import ottla
+
+
+def start(program, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "producer.poll()",
+        "producer.flush()",
+        "consumer.poll()",
+        "consumer.consume(10)",
+        "next(iter(consumer))",
+        "consumer.committed([ottla.TopicPartition('t', 0)])",
+    ],
+)
+def test_ctrl_c_ends_any_wait(broker, call):
+    for api in ["Produce", "OffsetFetch"]:
+        broker.add_fault(api=api, silence=True)
+    program = """
+        import sys, ottla
+        servers = {"bootstrap.servers": sys.argv[1]}
+        producer = ottla.Producer({**servers, "exit.flush.timeout.ms": 1})
+        producer.produce("t", b"v")
+        consumer = ottla.Consumer({**servers, "group.id": "g"})
+        print("ready", flush=True)
+        """
+    process = start(textwrap.dedent(program) + call, broker.bootstrap_servers)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert "KeyboardInterrupt" in errors and process.returncode != 0
+
+
+def test_a_process_that_ends_sends_what_is_queued(broker, topic, consumer):
+    program = """
+        import sys, ottla
+        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "linger.ms": 60000, "exit.flush.timeout.ms": 20000})
+        for i in range(1000):
+            producer.produce(sys.argv[2], str(i), on_delivery=lambda err, msg: None)
+        """
+    process = start(program, broker.bootstrap_servers, topic)
+    assert process.communicate(timeout=PATIENCE) == ("", "") and process.returncode == 0
+    reader = consumer()
+    reader.subscribe([topic])
+    assert sorted(int(message.value()) for message in read(reader, 1000)) == list(range(1000))
+
+
+def test_what_can_not_be_sent_at_the_end_is_counted(broker, topic):
+    broker.add_fault(api="Produce", silence=True)
+    program = """
+        import sys, ottla
+        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "exit.flush.timeout.ms": 50})
+        for i in range(7):
+            producer.produce(sys.argv[2], str(i))
+        """
+    process = start(program, broker.bootstrap_servers, topic)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0 and "7 records were not delivered" in errors
+
+
+def test_a_fork_before_and_after_the_first_use(broker, topic, consumer):
+    program = """
+        import os, sys, ottla
+        servers, topic = {"bootstrap.servers": sys.argv[1]}, sys.argv[2]
+
+        def in_child(work):
+            child = os.fork()
+            if child == 0:
+                try:
+                    work()
+                except BaseException:
+                    import traceback
+                    traceback.print_exc()
+                    os._exit(1)
+                sys.exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+        def own(value):
+            producer = ottla.Producer(servers)
+            producer.produce(topic, value)
+            assert producer.flush(20) == 0
+
+        in_child(lambda: own("first child"))
+        parent = ottla.Producer(servers)
+        reader = ottla.Consumer({**servers, "group.id": "parent"})
+        parent.produce(topic, "parent")
+        assert parent.flush(20) == 0
+
+        def of_the_parent():
+            for call in [lambda: parent.produce(topic, "lost"), lambda: parent.poll(0), lambda: parent.flush(1), lambda: reader.poll(0)]:
+                try:
+                    call()
+                except ottla.KafkaException as error:
+                    assert "fork" in str(error), error
+                else:
+                    raise AssertionError("used in the child")
+            own("second child")
+
+        in_child(of_the_parent)
+        parent.produce(topic, "parent again")
+        assert parent.flush(20) == 0
+        reader.close()
+        """
+    process = start(program, broker.bootstrap_servers, topic)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, errors
+    reader = consumer()
+    reader.subscribe([topic])
+    values = sorted(message.value() for message in read(reader, 4))
+    assert values == [b"first child", b"parent", b"parent again", b"second child"]
+
+
+def count(what):
+    return len(os.listdir(f"/proc/self/{what}"))
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_hundred_clients_leave_nothing_behind(broker, topic):
+    def one():
+        producer = ottla.Producer({"bootstrap.servers": broker.bootstrap_servers})
+        producer.produce(topic, b"v")
+        assert producer.flush(PATIENCE) == 0
+        consumer = ottla.Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "g", "auto.offset.reset": "earliest"})
+        consumer.assign([ottla.TopicPartition(topic, 0)])
+        consumer.poll(0)
+        consumer.close()
+
+    for _ in range(20):
+        one()
+    gc.collect()
+    threads, memory = count("task"), resident()
+    for _ in range(100):
+        one()
+    gc.collect()
+    assert count("task") == threads
+    assert resident() - memory < 30_000_000
