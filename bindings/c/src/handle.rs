@@ -1,0 +1,538 @@
+//! Clients: made, polled, flushed, destroyed.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use ottla::{Client, Config, Error, ErrorKind};
+use ottla_bindings::fork::Kept;
+use ottla_bindings::wait::{Waited, wait};
+
+use crate::boundary::{c_string, limit, text, write_text};
+use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
+use crate::consumer::Member;
+use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
+use crate::op::Op;
+use crate::produce::Outlet;
+use crate::queue::rd_kafka_queue_s;
+use crate::report;
+use crate::topic::{self, Topics, rd_kafka_topic_s};
+use crate::types::{CONSUMER, PRODUCER, rd_kafka_resp_err_t, rd_kafka_type_t};
+
+/// A client (`rd_kafka_t`).
+pub struct rd_kafka_s {
+    this: Weak<Self>,
+    pub(crate) kind: c_int,
+    pub(crate) conf: rd_kafka_conf_s,
+    name: CString,
+    client: OnceLock<Kept<Client>>,
+    /// A producer's way out.
+    pub(crate) outlet: Option<Arc<Outlet>>,
+    /// A consumer's membership in its group.
+    pub(crate) member: Option<Member>,
+    pub(crate) main: Arc<rd_kafka_queue_s>,
+    topics: Topics,
+    /// Topics that the client uses by itself, by name: their handles live as long as it.
+    own_topics: Mutex<BTreeMap<String, Arc<rd_kafka_topic_s>>>,
+    fatal: Mutex<Option<(c_int, CString)>>,
+    /// Servers that were added, if the configuration names none.
+    servers: Mutex<String>,
+}
+
+/// Locks, whatever became of who held it before.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many clients there are, and who waits for their end: `rd_kafka_wait_destroyed`.
+static ALIVE: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+thread_local! {
+    /// A callback on this thread asked that polling ends.
+    static YIELD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a callback on this thread asked that polling ends; asked once.
+pub(crate) fn yields() -> bool {
+    YIELD.replace(false)
+}
+
+/// A client of this library's; `None` for a null.
+///
+/// # Safety
+/// `rk` is null or a client that was not destroyed.
+pub(crate) unsafe fn of<'a>(rk: *const rd_kafka_s) -> Option<&'a rd_kafka_s> {
+    // SAFETY: the caller's promise.
+    unsafe { rk.as_ref() }
+}
+
+impl rd_kafka_s {
+    fn create(kind: c_int, conf: &rd_kafka_conf_s) -> Result<Arc<Self>, Error> {
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let config = conf.merged();
+        let role = if kind == PRODUCER { "producer" } else { "consumer" };
+        let name = format!("{}#{role}-{number}", config.get("client.id").unwrap_or("rdkafka"));
+        let has_servers = config.get("bootstrap.servers").is_ok_and(|servers| !servers.is_empty());
+        let handle = Arc::new_cyclic(|this: &Weak<Self>| {
+            let main = rd_kafka_queue_s::new(this.clone());
+            let only_errors = conf.own("delivery.report.only.error") == "true";
+            let outlet = (kind == PRODUCER).then(|| Arc::new(Outlet::new(&conf.callbacks, only_errors, main.ops.clone())));
+            let in_group = kind == CONSUMER && config.get("group.id").is_ok_and(|group| !group.is_empty());
+            Self {
+                this: this.clone(),
+                kind,
+                conf: conf.clone(),
+                name: c_string(name),
+                client: OnceLock::new(),
+                outlet,
+                member: in_group.then(|| Member::new(this.clone())),
+                main,
+                topics: Topics::default(),
+                own_topics: Mutex::default(),
+                fatal: Mutex::default(),
+                servers: Mutex::default(),
+            }
+        });
+        *lock(&ALIVE.0) += 1;
+        if has_servers {
+            handle.start(config)?;
+        }
+        Ok(handle)
+    }
+
+    /// Makes the client proper, once servers are known.
+    fn start(&self, config: Config) -> Result<(), Error> {
+        let ops = self.main.ops.clone();
+        let wants = crate::log::Wants::of(&self.conf);
+        let observer = crate::log::observer(ops, wants, self.weak());
+        let client = Client::builder().config(config).observer(observer).build()?;
+        if let Some(outlet) = &self.outlet {
+            outlet.prepare(&client)?;
+        }
+        if let Some(member) = &self.member {
+            member.start(&client, self)?;
+        }
+        // A second one would come of two threads that add brokers at once: one of them wins.
+        drop(self.client.set(Kept::new(client)));
+        Ok(())
+    }
+
+    /// The client proper.
+    pub(crate) fn client(&self) -> Result<&Client, Error> {
+        match self.client.get() {
+            Some(client) => client.get(),
+            None => Err(Error::new(ErrorKind::State, "no bootstrap.servers are configured: the client has nobody to ask")),
+        }
+    }
+
+    /// What may keep this alive no longer than C does.
+    pub(crate) fn weak(&self) -> Weak<Self> {
+        self.this.clone()
+    }
+
+    /// As C knows it.
+    pub(crate) fn pointer(&self) -> *mut Self {
+        std::ptr::from_ref(self).cast_mut()
+    }
+
+    /// A topic's handle, with its configuration if it is a new one.
+    pub(crate) fn topic(&self, name: &str, conf: Option<&rd_kafka_topic_conf_s>) -> Result<Arc<rd_kafka_topic_s>, Error> {
+        self.topics.get(name, || topic::make(self, name, conf))
+    }
+
+    /// The names of the topics in use.
+    pub(crate) fn topic_names(&self) -> Vec<String> {
+        self.topics.names()
+    }
+
+    /// A topic's handle that lives as long as the client.
+    pub(crate) fn own_topic(&self, name: &str) -> Result<Arc<rd_kafka_topic_s>, Error> {
+        if let Some(topic) = lock(&self.own_topics).get(name) {
+            return Ok(topic.clone());
+        }
+        let topic = self.topic(name, None)?;
+        lock(&self.own_topics).insert(name.to_owned(), topic.clone());
+        Ok(topic)
+    }
+
+    /// The client can't go on.
+    pub(crate) fn set_fatal(&self, error: &Error) {
+        let mut fatal = lock(&self.fatal);
+        if fatal.is_none() {
+            *fatal = Some((error.code().map_or(FATAL, |code| c_int::from(code.code())), c_string(told(error))));
+        }
+    }
+
+    /// Calls the application for one thing; how many times.
+    pub(crate) fn serve(&self, op: Op) -> usize {
+        let callbacks = &self.conf.callbacks;
+        let (rk, opaque) = (self.pointer(), callbacks.opaque.0);
+        match op {
+            Op::Report(report) => report::serve(self, report),
+            Op::Error { code, words, fatal } => {
+                if let Some(fatal) = fatal {
+                    self.set_fatal(&fatal);
+                }
+                match callbacks.error {
+                    // SAFETY: the application's function, and a text that lives until it returns.
+                    Some(error_cb) => unsafe { error_cb(rk, code, words.as_ptr(), opaque) },
+                    None => return 0,
+                }
+                1
+            }
+            Op::Throttle { broker, name, time_ms } => {
+                // SAFETY: as above.
+                callbacks.throttle.map_or(0, |throttle_cb| unsafe {
+                    throttle_cb(rk, name.as_ptr(), broker, time_ms, opaque);
+                    1
+                })
+            }
+            Op::OffsetCommit { code, offsets, reply } => {
+                let (commit_cb, opaque) = match reply {
+                    Some((commit_cb, opaque)) => (Some(commit_cb), opaque.0),
+                    None => (callbacks.offset_commit, opaque),
+                };
+                let Some(commit_cb) = commit_cb else { return 0 };
+                let list = crate::consumer::committed_list(&offsets, code);
+                // SAFETY: as above, with a list that is destroyed afterwards.
+                unsafe {
+                    commit_cb(rk, code, list, opaque);
+                    crate::list::rd_kafka_topic_partition_list_destroy(list);
+                }
+                1
+            }
+        }
+    }
+}
+
+impl Drop for rd_kafka_s {
+    fn drop(&mut self) {
+        *lock(&ALIVE.0) -= 1;
+        ALIVE.1.notify_all();
+    }
+}
+
+/// `rd_kafka_new`: takes the configuration unless it fails.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_new(
+    r#type: rd_kafka_type_t,
+    conf: *mut rd_kafka_conf_s,
+    errstr: *mut c_char,
+    errstr_size: usize,
+) -> *mut rd_kafka_s {
+    guarded!(std::ptr::null_mut(), {
+        if r#type != PRODUCER && r#type != CONSUMER {
+            error::set_last(INVALID_ARG, libc::EINVAL);
+            // SAFETY: the caller's buffer.
+            unsafe { write_text(errstr, errstr_size, "The client is neither RD_KAFKA_PRODUCER nor RD_KAFKA_CONSUMER") };
+            return std::ptr::null_mut();
+        }
+        let default;
+        // SAFETY: null or a configuration of this library.
+        let given = match unsafe { conf.as_ref() } {
+            Some(given) => given,
+            None => {
+                default = rd_kafka_conf_s::default();
+                &default
+            }
+        };
+        match rd_kafka_s::create(r#type, given) {
+            Ok(handle) => {
+                if !conf.is_null() {
+                    // SAFETY: it was made by this library, and is now the client's.
+                    drop(unsafe { Box::from_raw(conf) });
+                }
+                error::set_last(NO_ERROR, 0);
+                Arc::into_raw(handle).cast_mut()
+            }
+            Err(error) => {
+                // SAFETY: the caller's buffer.
+                unsafe { write_text(errstr, errstr_size, &error.to_string()) };
+                error::set_last(code(&error), libc::EINVAL);
+                std::ptr::null_mut()
+            }
+        }
+    })
+}
+
+/// `rd_kafka_destroy`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_destroy(rk: *mut rd_kafka_s) {
+    // SAFETY: the caller's promise.
+    unsafe { rd_kafka_destroy_flags(rk, 0) }
+}
+
+/// `RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE`.
+const NO_CONSUMER_CLOSE: c_int = 0x8;
+
+/// `rd_kafka_destroy_flags`: a consumer leaves its group first; what a producer has not delivered is given up.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_int) {
+    if rk.is_null() {
+        return;
+    }
+    guarded!((), {
+        // SAFETY: it was given to C by `rd_kafka_new`, and the caller gives it up.
+        let handle = unsafe { Arc::from_raw(rk) };
+        if let Some(member) = &handle.member {
+            if flags & NO_CONSUMER_CLOSE == 0 {
+                // Why the last commit failed was for who closed the consumer before.
+                drop(member.close());
+            }
+            member.drop_out();
+        }
+        if let Some(outlet) = &handle.outlet {
+            outlet.all().iter().for_each(|producer| producer.purge(true, true));
+        }
+        if let Ok(client) = handle.client() {
+            client.close();
+        }
+        // Nobody polls any more: what waits is dropped, and with it what the application gave to be freed.
+        handle.main.ops.forward_to(None);
+        while handle.main.ops.try_pop().is_some() {}
+        // Their topics hold the client weakly.
+        drop(std::mem::take(&mut *lock(&handle.own_topics)));
+    });
+}
+
+/// `rd_kafka_wait_destroyed`: 0 once there is no client any more.
+#[unsafe(no_mangle)]
+pub extern "C" fn rd_kafka_wait_destroyed(timeout_ms: c_int) -> c_int {
+    guarded!(-1, {
+        let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
+        let mut alive = lock(&ALIVE.0);
+        while *alive > 0 {
+            let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return -1;
+            }
+            alive = ALIVE.1.wait_timeout(alive, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        0
+    })
+}
+
+/// `rd_kafka_name`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_name(rk: *const rd_kafka_s) -> *const c_char {
+    // SAFETY: null or a client.
+    unsafe { of(rk) }.map_or(c"".as_ptr(), |handle| handle.name.as_ptr())
+}
+
+/// `rd_kafka_type`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_type(rk: *const rd_kafka_s) -> rd_kafka_type_t {
+    // SAFETY: null or a client.
+    unsafe { of(rk) }.map_or(PRODUCER, |handle| handle.kind)
+}
+
+/// `rd_kafka_opaque`: what the configuration was given.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_opaque(rk: *const rd_kafka_s) -> *mut c_void {
+    // SAFETY: null or a client.
+    unsafe { of(rk) }.map_or(std::ptr::null_mut(), |handle| handle.conf.callbacks.opaque.0)
+}
+
+/// `rd_kafka_conf`: the client's configuration, which stays its own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_conf(rk: *mut rd_kafka_s) -> *const rd_kafka_conf_s {
+    // SAFETY: null or a client.
+    unsafe { of(rk) }.map_or(std::ptr::null(), |handle| &raw const handle.conf)
+}
+
+/// `rd_kafka_brokers_add`: how many were taken; of a client that has none yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_brokers_add(rk: *mut rd_kafka_s, brokerlist: *const c_char) -> c_int {
+    guarded!(0, {
+        // SAFETY: null, or a client and a text.
+        let (Some(handle), Some(servers)) = (unsafe { of(rk) }, unsafe { text(brokerlist) }) else { return 0 };
+        let mut config = handle.conf.merged();
+        if handle.client.get().is_some() || config.set("bootstrap.servers", servers).is_err() {
+            return 0;
+        }
+        servers.clone_into(&mut *lock(&handle.servers));
+        match handle.start(config) {
+            Ok(()) => c_int::try_from(servers.split(',').count()).unwrap_or(0),
+            Err(_) => 0,
+        }
+    })
+}
+
+/// Serves what waits in a queue: waits for the first, and takes what is there behind it. How many calls that were.
+pub(crate) fn poll_queue(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout: Option<Duration>) -> usize {
+    YIELD.set(false);
+    let mut served = 0;
+    let mut timeout = timeout;
+    while let Waited::Done(op) = queue.ops.pop_within(timeout, &mut || false) {
+        served += handle.serve(op);
+        if YIELD.get() {
+            break;
+        }
+        timeout = Some(Duration::ZERO);
+    }
+    served
+}
+
+/// `rd_kafka_poll`: serves what waits; how many calls that were.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_poll(rk: *mut rd_kafka_s, timeout_ms: c_int) -> c_int {
+    guarded!(0, {
+        // SAFETY: null or a client.
+        let Some(handle) = (unsafe { of(rk) }) else { return 0 };
+        if handle.main.ops.is_empty() && timeout_ms == 0 && !handle.main.is_forwarded() {
+            return 0;
+        }
+        if handle.main.is_forwarded() {
+            // It goes with the consumer's queue, and is served there.
+            return c_int::try_from(poll_queue(handle, &handle.main, Some(Duration::ZERO))).unwrap_or(c_int::MAX);
+        }
+        c_int::try_from(poll_queue(handle, &handle.main, limit(timeout_ms))).unwrap_or(c_int::MAX)
+    })
+}
+
+/// `rd_kafka_yield`: from a callback, ends the poll that it was called from.
+#[unsafe(no_mangle)]
+pub extern "C" fn rd_kafka_yield(_rk: *mut rd_kafka_s) {
+    YIELD.set(true);
+}
+
+/// `rd_kafka_outq_len`: records that are not yet reported, and what else waits to be served.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_outq_len(rk: *mut rd_kafka_s) -> c_int {
+    guarded!(0, {
+        // SAFETY: null or a client.
+        let Some(handle) = (unsafe { of(rk) }) else { return 0 };
+        let records = handle.outlet.as_ref().map_or(0, |outlet| outlet.outstanding.get());
+        let waiting = handle.main.ops.len() as u64;
+        c_int::try_from(records.saturating_add(waiting)).unwrap_or(c_int::MAX)
+    })
+}
+
+/// `rd_kafka_flush`: sends what is there and serves reports, until all is reported or the time is over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) -> rd_kafka_resp_err_t {
+    guarded!(INVALID_ARG, {
+        // SAFETY: null or a client.
+        let Some(handle) = (unsafe { of(rk) }) else { return INVALID_ARG };
+        let Some(outlet) = &handle.outlet else { return error::NOT_IMPLEMENTED };
+        let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
+        let producers = outlet.all();
+        let mut flush = pin!(async {
+            for producer in &producers {
+                producer.flush().await;
+            }
+        });
+        let mut flushed = false;
+        YIELD.set(false);
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let mut pop = handle.main.ops.pop();
+            // Reports first: it is their being served that a flush waits for.
+            let next = std::future::poll_fn(|context| match Pin::new(&mut pop).poll(context) {
+                Poll::Ready(op) => Poll::Ready(Some(op)),
+                Poll::Pending if flushed => Poll::Ready(None),
+                Poll::Pending => flush.as_mut().poll(context).map(|()| {
+                    flushed = true;
+                    None
+                }),
+            });
+            match wait(pin!(next), left, &mut || false) {
+                Waited::Done(Some(op)) => {
+                    handle.serve(op);
+                }
+                Waited::Done(None) if outlet.outstanding.get() == 0 => return NO_ERROR,
+                // Flushed, and another thread has reports in hand: they are served when they are counted down.
+                Waited::Done(None) => std::thread::yield_now(),
+                Waited::TimedOut | Waited::Interrupted => {}
+            }
+            if YIELD.get() || end.is_some_and(|end| end <= Instant::now()) {
+                return if outlet.outstanding.get() == 0 { NO_ERROR } else { TIMED_OUT };
+            }
+        }
+    })
+}
+
+/// `rd_kafka_fatal_error`: why the client can't go on, if so.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_fatal_error(
+    rk: *mut rd_kafka_s,
+    errstr: *mut c_char,
+    errstr_size: usize,
+) -> rd_kafka_resp_err_t {
+    guarded!(NO_ERROR, {
+        // SAFETY: null or a client.
+        let Some(handle) = (unsafe { of(rk) }) else { return NO_ERROR };
+        match &*lock(&handle.fatal) {
+            Some((code, words)) => {
+                // SAFETY: the caller's buffer.
+                unsafe { write_text(errstr, errstr_size, &words.to_string_lossy()) };
+                *code
+            }
+            None => NO_ERROR,
+        }
+    })
+}
+
+/// `rd_kafka_clusterid`: to be freed by the caller; null if no broker answered in time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_clusterid(rk: *mut rd_kafka_s, timeout_ms: c_int) -> *mut c_char {
+    guarded!(std::ptr::null_mut(), {
+        // SAFETY: null or a client.
+        let Some(Ok(client)) = (unsafe { of(rk) }).map(rd_kafka_s::client) else { return std::ptr::null_mut() };
+        let admin = client.admin();
+        let described = wait(pin!(admin.describe_cluster()), limit(timeout_ms), &mut || false);
+        match described {
+            // SAFETY: a text.
+            Waited::Done(Ok(cluster)) => unsafe { libc::strdup(c_string(cluster.cluster_id).as_ptr()) },
+            _ => std::ptr::null_mut(),
+        }
+    })
+}
+
+/// `rd_kafka_controllerid`: -1 if no broker answered in time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_controllerid(rk: *mut rd_kafka_s, timeout_ms: c_int) -> i32 {
+    guarded!(-1, {
+        // SAFETY: null or a client.
+        let Some(Ok(client)) = (unsafe { of(rk) }).map(rd_kafka_s::client) else { return -1 };
+        let admin = client.admin();
+        match wait(pin!(admin.describe_cluster()), limit(timeout_ms), &mut || false) {
+            Waited::Done(Ok(cluster)) => cluster.controller,
+            _ => -1,
+        }
+    })
+}
+
+/// `rd_kafka_mem_free`: frees what this library allocated for C.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_mem_free(_rk: *mut rd_kafka_s, ptr: *mut c_void) {
+    // SAFETY: null or allocated by C's allocator, as all that is the caller's to free.
+    unsafe { libc::free(ptr) };
+}
+
+/// `rd_kafka_mem_malloc`: memory of C's allocator.
+#[unsafe(no_mangle)]
+pub extern "C" fn rd_kafka_mem_malloc(_rk: *mut rd_kafka_s, size: usize) -> *mut c_void {
+    // SAFETY: any size may be asked for.
+    unsafe { libc::malloc(size) }
+}
+
+/// `rd_kafka_mem_calloc`: zeroed memory of C's allocator.
+#[unsafe(no_mangle)]
+pub extern "C" fn rd_kafka_mem_calloc(_rk: *mut rd_kafka_s, num: usize, size: usize) -> *mut c_void {
+    // SAFETY: any size may be asked for.
+    unsafe { libc::calloc(num, size) }
+}
+
+/// `rd_kafka_thread_cnt`: clients share their threads.
+#[unsafe(no_mangle)]
+pub extern "C" fn rd_kafka_thread_cnt() -> c_int {
+    c_int::from(*lock(&ALIVE.0) > 0)
+}

@@ -1,0 +1,40 @@
+//! What waits in a queue until the application polls.
+
+use std::ffi::{CString, c_int};
+
+use ottla::{DeliveryReport, Error, OffsetAndMetadata, TopicPartition};
+
+use crate::conf::{OffsetCommitCb, Opaque};
+
+/// One thing to serve.
+pub(crate) enum Op {
+    /// What became of a batch of records.
+    Report(DeliveryReport),
+    /// For the application's error callback.
+    Error {
+        /// librdkafka's code.
+        code: c_int,
+        /// What happened.
+        words: CString,
+        /// The client can't go on.
+        fatal: Option<Error>,
+    },
+    /// A broker asked for a pause.
+    Throttle {
+        /// The broker's id.
+        broker: i32,
+        /// The broker's name.
+        name: CString,
+        /// For how long, in ms.
+        time_ms: c_int,
+    },
+    /// What became of a commit.
+    OffsetCommit {
+        /// librdkafka's code of the whole.
+        code: c_int,
+        /// What was committed.
+        offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
+        /// Who is told, if not the configured callback: C's function with its opaque.
+        reply: Option<(OffsetCommitCb, Opaque)>,
+    },
+}
