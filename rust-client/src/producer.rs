@@ -11,11 +11,13 @@ use ottla_core::completion::{RecordHandle, Written};
 use ottla_core::config::{Acks, Config, ProducerConfig};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::event_queue::EventQueue;
+use ottla_core::metadata::PartitionInfo;
 use ottla_core::metrics::{ProducerMetrics, ProducerSnapshot};
 use ottla_core::producer::{Accumulator, AppendError, Command, DeliveryReport, ProducerSettings, RecordRef, Sender, Topic};
 use ottla_core::time::Clock;
 use ottla_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use ottla_protocol::messages::produce::{ProduceRequest, ProduceResponse};
+use ottla_protocol::Text;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::ClientInner;
@@ -332,6 +334,34 @@ impl Producer {
     /// If no topic can have this name.
     pub fn topic(&self, name: &str) -> Result<TopicProducer, Error> {
         Ok(TopicProducer { producer: self.clone(), topic: self.inner.accumulator.topic(name)? })
+    }
+
+    /// A topic's partitions, for who chooses one himself; waits for a topic that is not known yet, and may be created by being asked
+    /// for, `topic.metadata.propagation.max.ms` at the longest (`max.block.ms`, if that is less).
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownTopic`] if there was no such topic until then.
+    pub async fn partitions(&self, topic: &str) -> Result<Vec<PartitionInfo>, Error> {
+        let (client, config) = (&self.inner.client, &self.inner.config);
+        let name = Text::from(topic);
+        let mut news = client.news();
+        client.follow(&name, config.allow_auto_create_topics);
+        let limit = config.max_block.min(config.topic_propagation);
+        let mut late = std::pin::pin!(client.sleep(limit));
+        loop {
+            if let Some(found) = client.cluster().topic(&name) {
+                return Ok(found.partitions.clone());
+            }
+            let mut changed = std::pin::pin!(news.changed());
+            let is_late = std::future::poll_fn(|context| match changed.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(false),
+                Poll::Pending => late.as_mut().poll(context).map(|()| true),
+            });
+            if is_late.await {
+                let what = format!("the topic's partitions were not known within {} ms: does it exist?", limit.as_millis());
+                return Err(Error::new(ErrorKind::UnknownTopic, what).with_topic(topic));
+            }
+        }
     }
 
     /// Sends all that is open now, and waits until it is done: each record is bounded by `delivery.timeout.ms`.

@@ -270,8 +270,9 @@ impl Accumulator {
                 open.credit.add(std::mem::take(&mut spare));
                 break push(shared, open, record, cost, prepaid.is_some());
             }
-            // Looked at again under the lock: what is opened after the end would never go.
-            if shared.closed.load(Ordering::Acquire) {
+            // Looked at again under the lock: what is opened after the end would never go. What was taken before closing, and waited
+            // for its topic's metadata, still goes.
+            if shared.closed.load(Ordering::Acquire) && (prepaid.is_none() || shared.takes_nothing()) {
                 break Err(shared.refusal().into());
             }
             if prepaid.is_none() {

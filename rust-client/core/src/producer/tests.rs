@@ -319,6 +319,21 @@ fn records_sent_before_the_topics_metadata_keep_their_order_and_find_their_resul
 }
 
 #[test]
+fn records_that_wait_for_their_topics_metadata_go_out_after_closing() {
+    let mut harness = Harness::without_metadata(settings());
+    let mut early = harness.send(b"early");
+    harness.poll();
+    harness.accumulator.close();
+    assert!(harness.try_send(b"late").is_err());
+    harness.cluster = cluster(1, 1);
+    harness.connect();
+    let requests = harness.take_requests();
+    assert_eq!(requests[0].1.records_count, 1);
+    harness.answer(requests[0].0, ErrorCode::None, 10);
+    assert_eq!(early.try_result().unwrap().unwrap().offset, 10);
+}
+
+#[test]
 fn a_full_buffer_refuses_and_an_answer_makes_room() {
     let mut harness = Harness::new(ProducerSettings { buffer_bytes: 20_000, ..settings() }, 1);
     let value = vec![0; 6_000];

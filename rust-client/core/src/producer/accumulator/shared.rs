@@ -98,6 +98,11 @@ impl Shared {
         self.fatal.get().cloned().unwrap_or_else(|| Error::new(ErrorKind::Closed, "the producer is closed"))
     }
 
+    /// Nothing goes out any more, neither what comes nor what waits.
+    pub(super) fn takes_nothing(&self) -> bool {
+        self.ended.load(Ordering::Acquire) || self.fatal.get().is_some()
+    }
+
     pub(super) fn edge(&self, edge: Edge) {
         let first = {
             let mut edges = lock(&self.edges);
