@@ -15,12 +15,14 @@ from ._metadata import ClusterMetadata, list_topics
 _KNOWN = frozenset({"on_delivery", "error_cb", "stats_cb", "throttle_cb", "logger"})
 
 _producers: weakref.WeakSet[_ottla.Producer] = weakref.WeakSet()
+# Those of ottla.kafka, once that is imported.
+sending: weakref.WeakSet[_ottla.SendingProducer] = weakref.WeakSet()
 
 
 @atexit.register
 def _at_exit() -> None:
     """What is still queued goes out, each producer's within its ``exit.flush.timeout.ms`` (1 s)."""
-    lost = _ottla.flush_all(list(_producers))
+    lost = _ottla.flush_all(list(_producers), list(sending))
     if lost:
         what = f"{lost} records were not delivered before the end of the process: flush() first, or raise exit.flush.timeout.ms"
         warnings.warn(what, ResourceWarning, stacklevel=1)

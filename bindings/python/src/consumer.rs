@@ -15,7 +15,7 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_core::config::Face;
 use ottla_protocol::record::TimestampType;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{Borrowed, ffi};
@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     class: Class,
     /// Deserializers of keys and values.
     deserializers: [Option<Py<PyAny>>; 2],
+    /// For how long iterating waits; then it ends.
+    iteration: Option<Duration>,
 }
 
 /// The native part of `ottla.Consumer`.
@@ -83,9 +85,10 @@ fn now_ms() -> i64 {
 }
 
 /// Whether an error says what is wrong for some time only: it goes to `error_cb`, as with librdkafka, and not to who reads messages.
-fn is_passing(error: &Error) -> bool {
+/// (With kafka-python a topic that is not there yet is waited for as well.)
+fn is_passing(error: &Error, class: Class) -> bool {
     let is_unknown = matches!(error.kind(), ErrorKind::UnknownTopic | ErrorKind::UnknownPartition) || error.local_code() == 3;
-    error.is_retriable() && !error.is_fatal() && !is_unknown
+    if is_unknown { class == Class::ConsumerRecord } else { error.is_retriable() && !error.is_fatal() }
 }
 
 /// What a deserializer makes of bytes; null, which stands for the bytes themselves, without one.
@@ -245,6 +248,9 @@ impl Consumer {
     fn next_batch(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Option<Result<FetchedBatch, Error>>> {
         let (inner, consumer) = self.open(py)?;
         let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
+        if let Some(raised) = inner.rebalances.take_raised() {
+            return Err(raised);
+        }
         if let Some(error) = self.state.with(py, |state| state.errors.pop_front()) {
             return Ok(Some(Err(error)));
         }
@@ -276,7 +282,7 @@ impl Consumer {
                 Some(Come::Event(event)) => inner.serve_event(py, event)?,
                 Some(Come::Next(Ok(Some(batch)))) => return Ok(Some(Ok(batch))),
                 Some(Come::Next(Ok(None))) => return Err(PyRuntimeError::new_err("Consumer closed")),
-                Some(Come::Next(Err(error))) if is_passing(&error) => inner.callbacks.tell(py, &error)?,
+                Some(Come::Next(Err(error))) if is_passing(&error, inner.class) => inner.callbacks.tell(py, &error)?,
                 Some(Come::Next(Err(error))) => return Ok(Some(Err(error))),
             }
         }
@@ -299,6 +305,9 @@ impl Consumer {
     /// The next message within `limit`; null without an exception if there is none.
     fn poll_for(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<*mut ffi::PyObject> {
         let (inner, consumer) = self.open(py)?;
+        if let Some(raised) = inner.rebalances.take_raised() {
+            return Err(raised);
+        }
         self.see_to_group(py, inner, consumer)?;
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
@@ -314,7 +323,7 @@ impl Consumer {
                 // A batch may turn out to hold nothing that is to be handed out.
                 Some(Ok(batch)) => self.take_batch(py, batch),
                 Some(Err(error)) if inner.class == Class::Message => return self.error_message(py, &error),
-                Some(Err(error)) => return Err(errors::raise(py, &error)),
+                Some(Err(error)) => return Err(errors::translated(py, errors::raise(py, &error))),
                 None => return Ok(null_mut()),
             }
         }
@@ -342,6 +351,9 @@ impl Consumer {
     /// Up to `count` messages, waiting until there are so many, or `limit` is over.
     fn consume(&self, py: Python<'_>, count: usize, limit: Option<Duration>) -> PyResult<Py<PyList>> {
         let (inner, consumer) = self.open(py)?;
+        if let Some(raised) = inner.rebalances.take_raised() {
+            return Err(raised);
+        }
         self.see_to_group(py, inner, consumer)?;
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
         let list = PyList::empty(py);
@@ -353,7 +365,7 @@ impl Consumer {
                 continue;
             }
             if let Some(error) = PyErr::take(py) {
-                return Err(error);
+                return self.later(inner, list, error);
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             match self.next_batch(py, left) {
@@ -365,8 +377,37 @@ impl Consumer {
                     list.append(unsafe { Bound::from_owned_ptr_or_err(py, message) }?)?;
                 }
                 Ok(None) => break,
-                Err(error) => return Err(error),
+                Err(error) => return self.later(inner, list, error),
             }
+        }
+        Ok(list.unbind())
+    }
+
+    /// What was taken is not lost with an error: that comes with the next call.
+    fn later(&self, inner: &Inner, taken: Bound<'_, PyList>, error: PyErr) -> PyResult<Py<PyList>> {
+        if taken.is_empty() {
+            return Err(error);
+        }
+        inner.rebalances.raise_later(error);
+        Ok(taken.unbind())
+    }
+
+    /// Up to `count` records, waiting for the first one only.
+    fn some(&self, py: Python<'_>, count: usize, limit: Option<Duration>) -> PyResult<Py<PyList>> {
+        let inner = self.inner()?;
+        let list = PyList::empty(py);
+        let mut left = limit;
+        while list.len() < count {
+            let message = match self.poll_for(py, left) {
+                Ok(message) => message,
+                Err(error) => return self.later(inner, list, error),
+            };
+            if message.is_null() {
+                break;
+            }
+            // SAFETY: a new reference.
+            list.append(unsafe { Bound::from_owned_ptr(py, message) })?;
+            left = Some(Duration::ZERO);
         }
         Ok(list.unbind())
     }
@@ -407,6 +448,7 @@ impl Consumer {
         callbacks: events::Callbacks,
         class: Class,
         deserializers: [Option<Py<PyAny>>; 2],
+        iteration: Option<Duration>,
     ) -> PyResult<()> {
         let rebalances = Rebalances::default();
         rebalances.polls(object);
@@ -420,7 +462,7 @@ impl Consumer {
         });
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
         let (consumer, client, events) = (Kept::new(consumer), Kept::new(client), Kept::new(queue));
-        let inner = Inner { consumer, client, rebalances, events, callbacks, statistics, class, deserializers };
+        let inner = Inner { consumer, client, rebalances, events, callbacks, statistics, class, deserializers, iteration };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
     }
 }
@@ -435,7 +477,7 @@ impl Consumer {
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 
-    #[pyo3(signature = (properties, callbacks, records = false, key_deserializer = None, value_deserializer = None))]
+    #[pyo3(signature = (properties, callbacks, records = false, key_deserializer = None, value_deserializer = None, iteration = None))]
     fn _open(
         slf: &Bound<'_, Self>,
         properties: Vec<(String, String)>,
@@ -443,11 +485,13 @@ impl Consumer {
         records: bool,
         key_deserializer: Option<Py<PyAny>>,
         value_deserializer: Option<Py<PyAny>>,
+        iteration: Option<f64>,
     ) -> PyResult<()> {
         let (py, class) = (slf.py(), if records { Class::ConsumerRecord } else { Class::Message });
-        let config = crate::producer::config(py, Face::Librdkafka, &properties)?;
+        let face = if records { Face::Rust } else { Face::Librdkafka };
+        let config = crate::producer::config(py, face, &properties)?;
         let callbacks = events::Callbacks::new(callbacks)?;
-        slf.get().start(py, slf.as_ptr(), config, callbacks, class, [key_deserializer, value_deserializer])
+        slf.get().start(py, slf.as_ptr(), config, callbacks, class, [key_deserializer, value_deserializer], limit(iteration))
     }
 
     fn _subscribe(
@@ -476,6 +520,11 @@ impl Consumer {
     /// Leaves the group and ends the consumer.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.close_now(py)
+    }
+
+    /// Up to so many records, waiting for the first one only.
+    fn _some(&self, py: Python<'_>, count: usize, timeout: Option<f64>) -> PyResult<Py<PyList>> {
+        self.some(py, count, limit(timeout))
     }
 
     fn _is_closed(&self, py: Python<'_>) -> bool {
@@ -570,8 +619,10 @@ unsafe extern "C" fn raw_next(
         }
         // SAFETY: a fast call of the interpreter's.
         unsafe {
-            let message = consumer_of(object).poll_fast(Python::assume_attached(), None)?;
-            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
+            let consumer = consumer_of(object);
+            let within = consumer.inner.get().and_then(|inner| inner.iteration);
+            let message = consumer.poll_fast(Python::assume_attached(), within.map(|limit| limit.as_secs_f64()))?;
+            if message.is_null() { Err(PyStopIteration::new_err(())) } else { Ok(message) }
         }
     })
 }

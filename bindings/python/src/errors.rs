@@ -60,3 +60,11 @@ pub(crate) fn error_codes() -> Vec<(i16, &'static str, &'static str)> {
 pub(crate) fn describe_code(code: i16) -> (String, String) {
     (error_code::name(code).into_owned(), error_code::text(code).into_owned())
 }
+
+static TRANSLATED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// A `KafkaException` as kafka-python's users know it; other exceptions stay what they are.
+pub(crate) fn translated(py: Python<'_>, error: PyErr) -> PyErr {
+    let made = TRANSLATED.import(py, "ottla.kafka.errors", "translated").and_then(|make| make.call1((error.value(py),)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}

@@ -5,6 +5,7 @@ mod arguments;
 mod broker;
 mod consumer;
 mod consumer_calls;
+mod delivery;
 mod errors;
 mod events;
 mod gil;
@@ -12,6 +13,7 @@ mod listener;
 mod message;
 mod partitions;
 mod producer;
+mod sending;
 
 use pyo3::prelude::*;
 
@@ -19,6 +21,7 @@ use pyo3::prelude::*;
 fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
     message::add_classes(module)?;
     producer::add_class(module)?;
+    sending::add_class(module)?;
     consumer::add_class(module)?;
     consumer_calls::add(module)?;
     module.add_class::<admin::Admin>()?;
@@ -26,5 +29,7 @@ fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(errors::describe_code, module)?)?;
     module.add_function(wrap_pyfunction!(producer::flush_all, module)?)?;
+    module.add_function(wrap_pyfunction!(delivery::serve_futures, module)?)?;
+    module.add_function(wrap_pyfunction!(delivery::stop_futures, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -50,6 +50,12 @@ impl Rebalances {
         self.state().raised.is_some()
     }
 
+    /// Keeps an exception for the next call that polls.
+    pub(crate) fn raise_later(&self, error: PyErr) {
+        let before = self.state().raised.replace(error);
+        drop(before);
+    }
+
     pub(crate) fn take_raised(&self) -> Option<PyErr> {
         self.state().raised.take()
     }

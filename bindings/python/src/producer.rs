@@ -25,6 +25,7 @@ use crate::admin::Admin;
 use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text};
 use crate::gil::{Guarded, block_on, limit};
 use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::sending::SendingProducer;
 use crate::{errors, events};
 
 /// A report that is being served: its records one after another, since a callback may raise in between.
@@ -615,10 +616,12 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// Sends what these producers, and all others of the process, still have, each within its bound; how many records are lost.
 #[pyfunction]
-pub(crate) fn flush_all(py: Python<'_>, producers: Vec<Py<Producer>>) -> u64 {
+pub(crate) fn flush_all(py: Python<'_>, producers: Vec<Py<Producer>>, sending: Vec<Py<SendingProducer>>) -> u64 {
+    sending.iter().for_each(|producer| producer.get().settle(py));
     let lost = py.detach(|| {
         exit::flush_all(&mut || {
             Python::attach(|py| {
+                sending.iter().for_each(|producer| producer.get().settle(py));
                 // Those of before a fork are the parent's.
                 for producer in producers.iter().filter(|producer| !producer.get().is_forked()) {
                     if let Err(error) = producer.get().serve(py) {
