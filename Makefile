@@ -83,3 +83,16 @@ messages: kafka ## write rust-client/protocol/src/messages from Kafka's own sche
 
 clean: ## remove what was built (the fetched Kafka stays in .cache)
 	cargo clean
+
+.PHONY: node test-node demo-node
+
+node: setup-rust ## the Node package and its platform's package in dist/node, tried in an empty folder
+	@bash node/tools/pack.sh
+
+test-node: setup-rust ## the Node package's tests, against the broker in the box
+	@bash node/tools/build.sh
+	cd node && node --test test/
+
+demo-node: setup-rust ## the main job from Node: files as messages out and back, byte for byte (ARGS="FOLDER")
+	@bash node/tools/build.sh release
+	cd node && node examples/demo.mjs $(ARGS)

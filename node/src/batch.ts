@@ -179,12 +179,12 @@ export class FetchedBatch {
     return headers
   }
 
-  /** The batch as `eachBatch` gets it, from a message on. */
-  toBatch(from: number): Batch {
-    const messages: Message[] = new Array(this.count - from)
-    for (let i = from; i < this.count; i++) messages[i - from] = new Message(this, i)
-    const { topic, partition, high, next } = this
-    const first = this.count > from ? offsetText(this.offset(from)) : null
+  /** The batch as `eachBatch` gets it. */
+  toBatch(): Batch {
+    const { topic, partition, high, next, count } = this
+    const messages: Message[] = new Array(count)
+    for (let i = 0; i < count; i++) messages[i] = new Message(this, i)
+    const first = count > 0 ? offsetText(this.offset(0)) : null
     const lag = (offset: number): string => String(Math.max(0, high - 1 - offset))
     return {
       topic,

@@ -2,6 +2,7 @@
 
 import { Connection, properties } from './connection'
 import { KafkaJSError, KafkaJSNonRetriableError, notImplemented } from './errors'
+import { EVENTS } from './events'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
@@ -20,25 +21,6 @@ import type {
   TopicPartitions,
 } from './types'
 import type { Message } from './batch'
-
-export const EVENTS = {
-  HEARTBEAT: 'consumer.heartbeat',
-  COMMIT_OFFSETS: 'consumer.commit_offsets',
-  GROUP_JOIN: 'consumer.group_join',
-  FETCH: 'consumer.fetch',
-  FETCH_START: 'consumer.fetch_start',
-  START_BATCH_PROCESS: 'consumer.start_batch_process',
-  END_BATCH_PROCESS: 'consumer.end_batch_process',
-  CONNECT: 'consumer.connect',
-  DISCONNECT: 'consumer.disconnect',
-  STOP: 'consumer.stop',
-  CRASH: 'consumer.crash',
-  REBALANCING: 'consumer.rebalancing',
-  RECEIVED_UNSUBSCRIBED_TOPICS: 'consumer.received_unsubscribed_topics',
-  REQUEST: 'consumer.network.request',
-  REQUEST_TIMEOUT: 'consumer.network.request_timeout',
-  REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
-} as const
 
 const NOT_RUNNING = 'Consumer group was not initialized, consumer#run must be called first'
 const MAX_OFFSET = 9223372036854775807n

@@ -34,6 +34,7 @@ export interface Native {
     tableLength: number,
     bytes: Uint8Array,
   ): void
+  producerPartitions(producer: number, topic: string): Promise<unknown>
   producerClose(producer: number): Promise<void>
 
   consumerCreate(client: number, properties: string[], topics: string[]): number

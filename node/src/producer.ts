@@ -33,7 +33,6 @@ const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const CROSS_AT_ONCE = 256
 /** For how long a producer that nobody disconnected may hold up the end of the process. */
 const EXIT_MS = 1000
-const UNKNOWN_TOPIC = 3
 
 interface Pending {
   resolve(written: RecordMetadata[]): void
@@ -300,21 +299,10 @@ export class Producer {
 
   /** A topic's partitions for a partitioner of the program's; what does not exist yet may be being created. */
   async #describe(topic: string, lane: Lane): Promise<PartitionMetadata[]> {
-    // The core asks for the topic's metadata from now on, and the broker may create it.
-    lane.topic(topic)
-    for (let attempt = 0; ; attempt++) {
-      try {
-        this.#checkConnected()
-        const found = await native.adminDescribeTopic(this.#connection.client as number, topic)
-        const { partitions } = found as { partitions: PartitionMetadata[] }
-        const until = Date.now() + (this.#config.metadataMaxAge ?? 300000)
-        this.#metadata.set(topic, { partitions, until })
-        return partitions
-      } catch (e) {
-        if ((e as { code?: number }).code !== UNKNOWN_TOPIC || attempt >= 100) throw e
-        await new Promise((resolve) => setTimeout(resolve, 100))
-      }
-    }
+    const partitions = (await native.producerPartitions(lane.id, topic)) as PartitionMetadata[]
+    const until = Date.now() + (this.#config.metadataMaxAge ?? 300000)
+    this.#metadata.set(topic, { partitions, until })
+    return partitions
   }
 
   send = async (record: ProducerRecord): Promise<RecordMetadata[]> => {

@@ -5,13 +5,15 @@
 
 import { FetchedBatch, Message, offsetText } from './batch'
 import { pairs, properties } from './connection'
-import { EVENTS } from './consumer'
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, KafkaJSProtocolError } from './errors'
+import { EVENTS } from './events'
 import type { Instrumentation } from './instrumentation'
 import type { Logger } from './logger'
 import { STALE, WORK, native } from './native'
+import { type GroupState, OffsetTracker } from './offsets'
+import { Partition } from './partition'
 import { type Retry, cancellable, isRetriable, nextRetryTime } from './retry'
-import type { ConsumerRunConfig, Offsets, TopicPartitionOffsetAndMetadata } from './types'
+import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './types'
 
 /** The event loop gets its turn after so many messages: settled promises alone would starve it. */
 const TURN = 1000
@@ -19,41 +21,6 @@ const TURN = 1000
 const STOP_MS = 30000
 /** The core joins the group again by itself after it. */
 const GOES_ON = new Set(['MaxPollExceeded'])
-
-/** A partition that this member has. */
-class Partition {
-  /** A handler is under way. */
-  isBusy = false
-  /** What was taken may not be handed out any more: given up, lost or sought in. */
-  isStale = false
-  /** It is being given up, or gone. */
-  isRevoked = false
-  /** The offset behind the last message that is done with, -1 before the first. */
-  resolved = -1
-  committed = -1
-  /** The batch that is being handed out. */
-  batch: FetchedBatch | undefined
-  /** Batches that wait for it: with several partitions at once. */
-  readonly queue: FetchedBatch[] = []
-  #waiters: (() => void)[] = []
-
-  constructor(
-    readonly topic: string,
-    readonly partition: number,
-  ) {}
-
-  rest(): void {
-    this.isBusy = false
-    if (this.#waiters.length === 0) return
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const resolve of waiters) resolve()
-  }
-
-  atRest(): Promise<void> | undefined {
-    return this.isBusy ? new Promise((resolve) => this.#waiters.push(resolve)) : undefined
-  }
-}
 
 export interface RunnerOptions {
   client: number
@@ -76,7 +43,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 export class Runner {
   readonly #options: RunnerOptions
-  readonly #autoCommit: boolean
+  readonly #offsets: OffsetTracker
   readonly #partitions = new Map<string, Partition>()
   #consumer = -1
   #isRunning = false
@@ -85,10 +52,6 @@ export class Runner {
   #joined: (() => void) | undefined
   #loop: Promise<void> | undefined
   #wait: { cancel(): void } | undefined
-  #committing: Promise<void> | undefined
-  #commitAgain = false
-  #lastCommit = Date.now()
-  #resolvedSinceCommit = 0
   #sinceTurn = 0
   #failures = 0
   #retryTime: number | undefined
@@ -99,7 +62,17 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options
-    this.#autoCommit = options.config.autoCommit ?? true
+    this.#offsets = new OffsetTracker({
+      groupId: options.groupId,
+      config: options.config,
+      partitions: this.#partitions,
+      instrumentation: options.instrumentation,
+      logger: options.logger,
+      consumer: () => this.#consumer,
+      group: () => this.#group(),
+      isRunning: () => this.#isRunning,
+      flush: () => this.#flush(),
+    })
   }
 
   get isRunning(): boolean {
@@ -111,7 +84,7 @@ export class Runner {
     const { client, topics, fromBeginning, config } = this.#options
     const own = properties({
       'auto.offset.reset': fromBeginning ? 'earliest' : 'latest',
-      'enable.auto.commit': this.#autoCommit,
+      'enable.auto.commit': config.autoCommit ?? true,
       'auto.commit.interval.ms': config.autoCommitInterval ?? undefined,
     })
     this.#consumer = native.consumerCreate(client, pairs(own), topics)
@@ -135,7 +108,6 @@ export class Runner {
     await Promise.race([Promise.all([...resting, this.#isTaking ? undefined : this.#loop]), late.elapsed])
     late.cancel()
     this.#flush()
-    await this.#committing?.catch(() => {})
     const consumer = this.#consumer
     try {
       await native.consumerClose(consumer)
@@ -268,9 +240,11 @@ export class Runner {
       return
     }
     this.#joinBegan = Date.now()
-    logger.warn('The group is rebalancing, re-joining', { groupId })
-    if (instrumentation.hears(EVENTS.REBALANCING)) {
-      instrumentation.emit(EVENTS.REBALANCING, { groupId, memberId: this.#group().memberId })
+    if (this.#isRunning) {
+      logger.warn('The group is rebalancing, re-joining', { groupId })
+      if (instrumentation.hears(EVENTS.REBALANCING)) {
+        instrumentation.emit(EVENTS.REBALANCING, { groupId, memberId: this.#group().memberId })
+      }
     }
     const going = partitions.map(([topic, number]) => this.#partition(topic, number))
     for (const partition of going) {
@@ -291,7 +265,7 @@ export class Runner {
     else void Promise.all(resting).then(gone)
   }
 
-  #group(): { generation: number; memberId: string; leader: string | null; assignor: string | null } {
+  #group(): GroupState {
     const none = { generation: -1, memberId: '', leader: null, assignor: null }
     return this.#consumer < 0 ? none : (native.consumerGroup(this.#consumer) ?? none)
   }
@@ -347,92 +321,8 @@ export class Runner {
     }
   }
 
-  #resolve(partition: Partition, next: number): void {
-    if (next <= partition.resolved) return
-    partition.resolved = next
-    this.#resolvedSinceCommit++
-  }
-
-  uncommitted(): Offsets {
-    const topics = new Map<string, { partition: number; offset: string }[]>()
-    for (const { topic, partition, resolved, committed } of this.#partitions.values()) {
-      if (resolved <= committed) continue
-      const partitions = topics.get(topic) ?? []
-      partitions.push({ partition, offset: offsetText(resolved) })
-      topics.set(topic, partitions)
-    }
-    return { topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })) }
-  }
-
-  #tellCommitted(topics: Offsets['topics']): void {
-    const { instrumentation, groupId } = this.#options
-    if (!instrumentation.hears(EVENTS.COMMIT_OFFSETS)) return
-    const { memberId, generation } = this.#group()
-    instrumentation.emit(EVENTS.COMMIT_OFFSETS, { groupId, memberId, groupGenerationId: generation, topics })
-  }
-
-  async commit(offsets: TopicPartitionOffsetAndMetadata[]): Promise<void> {
-    const flat = offsets.flatMap(({ topic, partition, offset, metadata }) => [
-      topic,
-      String(partition),
-      String(offset),
-      metadata ?? '',
-    ])
-    await native.consumerCommit(this.#consumer, flat)
-    const topics = new Map<string, { partition: number; offset: string }[]>()
-    for (const { topic, partition, offset } of offsets) {
-      const known = this.#partitions.get(`${topic}:${partition}`)
-      if (known) known.committed = Math.max(known.committed, Number(offset))
-      topics.set(topic, [...(topics.get(topic) ?? []), { partition, offset: String(offset) }])
-    }
-    this.#tellCommitted([...topics].map(([topic, partitions]) => ({ topic, partitions })))
-  }
-
-  /** Commits what is resolved, without making anybody wait. One commit at a time; the next one says all that came meanwhile. */
-  #commitResolved(): Promise<void> {
-    if (this.#committing) {
-      this.#commitAgain = true
-      return this.#committing
-    }
-    this.#flush()
-    const { topics } = this.uncommitted()
-    this.#lastCommit = Date.now()
-    this.#resolvedSinceCommit = 0
-    if (topics.length === 0) return Promise.resolve()
-    const committed = topics.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset }) => [this.#partition(topic, partition), Number(offset)] as const),
-    )
-    this.#committing = native
-      .consumerCommitPositions(this.#consumer)
-      .then(() => {
-        for (const [partition, offset] of committed) partition.committed = Math.max(partition.committed, offset)
-        this.#tellCommitted(topics)
-      })
-      .finally(() => {
-        this.#committing = undefined
-        if (this.#commitAgain && this.#isRunning) {
-          this.#commitAgain = false
-          this.#commitQuietly()
-        }
-      })
-    return this.#committing
-  }
-
-  /** A failed commit is made good by the next one. */
-  #commitQuietly(): void {
-    this.#commitResolved().catch((e: Error) => {
-      if (this.#isRunning) this.#options.logger.warn(`Offsets were not committed: ${e.message}`)
-    })
-  }
-
-  #isCommitDue(): boolean {
-    const { autoCommitThreshold: threshold, autoCommitInterval: interval } = this.#options.config
-    if (threshold && this.#resolvedSinceCommit >= threshold) return true
-    return Boolean(interval) && Date.now() - this.#lastCommit >= (interval as number)
-  }
-
-  #commitIfDue(): void {
-    if (this.#autoCommit && this.#isCommitDue()) this.#commitQuietly()
+  commit(offsets: TopicPartitionOffsetAndMetadata[]): Promise<void> {
+    return this.#offsets.commit(offsets)
   }
 
   seek(topic: string, partition: number, offset: string): void {
@@ -444,6 +334,7 @@ export class Runner {
     }
     native.consumerSeek(this.#consumer, topic, partition, offset)
     known.isStale = true
+    known.stretch++
     known.resolved = -1
     known.committed = -1
     known.queue.length = 0
@@ -460,6 +351,7 @@ export class Runner {
     }
     partition.isStale = false
     partition.batch = batch
+    const { stretch } = partition
     if (partition.resolved < 0) partition.committed = partition.resolved = batch.first
     const began = Date.now()
     const told =
@@ -475,7 +367,7 @@ export class Runner {
     } catch (e) {
       failure = e ?? new Error('A handler threw nothing')
     }
-    if (isWhole && !failure) this.#resolve(partition, batch.next)
+    if (isWhole && !failure) this.#offsets.resolve(partition, stretch, batch.next)
     partition.batch = undefined
     partition.rest()
     const left = partition.resolved < batch.next && !partition.isStale
@@ -489,7 +381,7 @@ export class Runner {
     this.#failures = 0
     this.#retryTime = undefined
     if (told) instrumentation.emit(EVENTS.END_BATCH_PROCESS, { ...told, duration: Date.now() - began })
-    if (this.#autoCommit && this.#isRunning) this.#commitQuietly()
+    if (this.#isRunning) this.#offsets.autoCommit()
   }
 
   #batchPayload(batch: FetchedBatch): object {
@@ -511,7 +403,7 @@ export class Runner {
   async #failed(e: unknown): Promise<void> {
     const { retry } = this.#options
     const error = e instanceof Error ? e : new KafkaJSError(String(e))
-    if (this.#autoCommit && this.#isRunning) await this.#commitResolved().catch(() => {})
+    if (this.#isRunning) await this.#offsets.autoCommitBeforeRetry()
     if (!isRetriable(error)) throw new KafkaJSNonRetriableError(error, { cause: error.cause ?? error })
     this.#retryTime = nextRetryTime(retry, this.#retryTime)
     if (this.#failures >= retry.retries) {
@@ -561,12 +453,11 @@ export class Runner {
   async #eachMessage(partition: Partition, batch: FetchedBatch): Promise<boolean> {
     const eachMessage = this.#options.config.eachMessage
     const { topic, partition: number } = batch
+    const { stretch } = partition
     const tools = this.#payloadTools(partition)
     const hasThreshold = Boolean(this.#options.config.autoCommitThreshold ?? this.#options.config.autoCommitInterval)
     for (let i = 0; i < batch.count; i++) {
       const offset = batch.offset(i)
-      // Only after a part of it was done with before.
-      if (offset < partition.resolved) continue
       let isTold = false
       try {
         const handled = eachMessage?.({
@@ -587,8 +478,7 @@ export class Runner {
         this.#logFailure('eachMessage', e, { topic, partition: number, offset: offsetText(offset) })
         throw e
       }
-      // Not after a seek from within: that begins another stretch.
-      if (!partition.isStale || partition.isRevoked) this.#resolve(partition, offset + 1)
+      this.#offsets.resolve(partition, stretch, offset + 1)
       const isTurn = ++this.#sinceTurn >= TURN
       if (isTold || isTurn) {
         this.#progress(partition, batch, false)
@@ -598,7 +488,7 @@ export class Runner {
         this.#sinceTurn = 0
         await turn()
       }
-      if (hasThreshold) this.#commitIfDue()
+      if (hasThreshold) this.#offsets.autoCommitIfDue()
       if (partition.isStale || !this.#isRunning || this.#crash !== undefined) return false
       if (this.#options.paused.size > 0 && this.#isPaused(partition)) return i === batch.count - 1
     }
@@ -608,19 +498,16 @@ export class Runner {
   /** Hands out the batch as one; whether it counts as a whole. */
   async #eachBatch(partition: Partition, batch: FetchedBatch): Promise<boolean> {
     const { config } = this.#options
-    let from = 0
-    while (from < batch.count && batch.offset(from) < partition.resolved) from++
-    if (from === batch.count) return true
+    if (batch.count === 0) return true
+    const { stretch } = partition
     const { heartbeat, pause } = this.#payloadTools(partition)
     const last = batch.offset(batch.count - 1)
     try {
       const handled = config.eachBatch?.({
-        batch: batch.toBatch(from),
+        batch: batch.toBatch(),
         resolveOffset: (text) => {
           const offset = Number(text)
-          if (!partition.isStale || partition.isRevoked) {
-            this.#resolve(partition, offset >= last ? batch.next : offset + 1)
-          }
+          this.#offsets.resolve(partition, stretch, offset >= last ? batch.next : offset + 1)
         },
         heartbeat,
         pause,
@@ -629,11 +516,11 @@ export class Runner {
             await this.commit(
               offsets.topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
             )
-          } else if (this.#isCommitDue()) {
-            await this.#commitResolved()
+          } else if (this.#offsets.isDue()) {
+            await this.#offsets.commitResolved()
           }
         },
-        uncommittedOffsets: () => this.uncommitted(),
+        uncommittedOffsets: () => this.#offsets.uncommitted(),
         isRunning: () => this.#isRunning,
         isStale: () => partition.isStale,
       })
@@ -647,7 +534,7 @@ export class Runner {
       this.#logFailure('eachBatch', e, {
         topic: batch.topic,
         partition: batch.partition,
-        offset: offsetText(batch.offset(from)),
+        offset: offsetText(batch.offset(0)),
       })
       throw e
     }
@@ -656,7 +543,7 @@ export class Runner {
       this.#sinceTurn = 0
       await turn()
     }
-    return (config.eachBatchAutoResolve ?? true) && (!partition.isStale || partition.isRevoked)
+    return config.eachBatchAutoResolve ?? true
   }
 
   #logFailure(name: string, e: unknown, where: object): void {

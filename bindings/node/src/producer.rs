@@ -408,6 +408,25 @@ pub fn producer_topic(env: Env, producer: u32, name: String) -> napi::Result<u32
     made.map_err(|error: Error| error::thrown(env.raw(), &error))
 }
 
+/// A topic's partitions, for a partitioner of the program's; waits for one that is being created.
+#[napi(catch_unwind, ts_return_type = "Promise<object>")]
+pub fn producer_partitions(producer: u32, topic: String) -> napi::Result<Answer> {
+    answer(async move {
+        let handle = handles::producer(producer).ok_or_else(closed)?;
+        let partitions = handle.leaving()?.producer.partitions(&topic).await?;
+        Ok(Value::list(partitions.into_iter().map(|partition| {
+            Value::Object(vec![
+                ("partitionErrorCode", i32::from(partition.error.code()).into()),
+                ("partitionId", partition.partition.into()),
+                ("leader", partition.leader.into()),
+                ("replicas", partition.replicas.into()),
+                ("isr", partition.isr.into()),
+                ("offlineReplicas", Value::List(Vec::new())),
+            ])
+        })))
+    })
+}
+
 /// Waits until all is delivered or has failed, then takes no more. What is left after `close.timeout.ms` is given up.
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn producer_close(producer: u32) -> napi::Result<Answer> {

@@ -1,0 +1,40 @@
+// A partition as a running consumer has it.
+
+import type { FetchedBatch } from './batch'
+
+/** A partition that this member has. */
+export class Partition {
+  /** A handler is under way. */
+  isBusy = false
+  /** What was taken may not be handed out any more: given up, lost or sought in. */
+  isStale = false
+  /** Counts the seeks: what was taken before one says nothing of what is consumed after it. */
+  stretch = 0
+  /** It is being given up, or gone. */
+  isRevoked = false
+  /** The offset behind the last message that is done with, -1 before the first. */
+  resolved = -1
+  committed = -1
+  /** The batch that is being handed out. */
+  batch: FetchedBatch | undefined
+  /** Batches that wait for it: with several partitions at once. */
+  readonly queue: FetchedBatch[] = []
+  #waiters: (() => void)[] = []
+
+  constructor(
+    readonly topic: string,
+    readonly partition: number,
+  ) {}
+
+  rest(): void {
+    this.isBusy = false
+    if (this.#waiters.length === 0) return
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  atRest(): Promise<void> | undefined {
+    return this.isBusy ? new Promise((resolve) => this.#waiters.push(resolve)) : undefined
+  }
+}
