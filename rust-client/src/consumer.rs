@@ -577,6 +577,14 @@ impl Consumer {
         .await
     }
 
+    /// The batch right behind one that was taken, of the same partition, if it is there already and has no more than so many bytes:
+    /// for faces that hand out small batches together. The one before counts as consumed then, unless its records are handed out one
+    /// by one.
+    #[must_use]
+    pub fn next_behind(&self, taken: &FetchedBatch, max_bytes: usize) -> Option<FetchedBatch> {
+        self.shared.change(|fetcher| fetcher.take_behind(taken, max_bytes))
+    }
+
     /// What an assigned partition's log holds, as the last fetch told.
     #[must_use]
     pub fn cached_watermarks(&self, topic: &str, partition: i32) -> Option<Watermarks> {
@@ -704,6 +712,7 @@ fn settings(config: &ConsumerConfig) -> ConsumerSettings {
         client_rack: config.client_rack.as_str().into(),
         metadata_max_age: config.metadata_max_age,
         check_crcs: config.check_crcs,
+        partition_eof: config.partition_eof,
         isolation: match config.isolation_level {
             Configured::ReadUncommitted => IsolationLevel::ReadUncommitted,
             Configured::ReadCommitted => IsolationLevel::ReadCommitted,

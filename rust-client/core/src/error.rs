@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Closed,
     /// A batch could not be compressed or inflated.
     Compression,
+    /// No error: a partition's end was reached, and `enable.partition.eof` asks to be told.
+    PartitionEof,
     /// There is no offset to start from, and `auto.offset.reset` says not to choose one.
     OffsetReset,
     /// The log was truncated below what was already consumed (KIP-320).
@@ -94,6 +96,7 @@ impl ErrorKind {
             Self::Purged(PurgedFrom::InFlight) => ("_PURGE_INFLIGHT", -151),
             Self::Closed => ("_DESTROY", -197),
             Self::Compression => ("_BAD_COMPRESSION", -198),
+            Self::PartitionEof => ("_PARTITION_EOF", -191),
             Self::OffsetReset => ("_AUTO_OFFSET_RESET", -140),
             Self::LogTruncation => ("_LOG_TRUNCATION", -139),
             Self::MaxPollExceeded => ("_MAX_POLL_EXCEEDED", -147),

@@ -238,8 +238,9 @@ pub(super) const PROPERTIES: &[Property] = &[
         Bool,
         "false",
         Low,
-        "Whether reaching a partition's end is reported, each time.",
-    ),
+        "Whether reaching a partition's end is told to the application, each time, as an error of its own kind.",
+    )
+    .acts(),
     Property::new("consume_cb", Consumer, Call, "", Low, "Is called with each record."),
     Property::new("rebalance_cb", Consumer, Call, "", Low, "Is asked when partitions come and go."),
     Property::new("offset_commit_cb", Consumer, Call, "", Low, "Is called with each commit's result."),

@@ -139,6 +139,8 @@ pub struct ConsumerConfig {
     pub client_rack: String,
     /// `check.crcs`
     pub check_crcs: bool,
+    /// `enable.partition.eof`.
+    pub partition_eof: bool,
     /// `allow.auto.create.topics`; false unless set.
     pub allow_auto_create_topics: bool,
     /// `retry.backoff.ms`
@@ -352,6 +354,7 @@ impl Config {
             inflate_max_bytes: self.size("inflate.max.bytes"),
             client_rack: self.text("client.rack").to_owned(),
             check_crcs: self.flag("check.crcs"),
+            partition_eof: self.flag("enable.partition.eof"),
             allow_auto_create_topics: self.is_set("allow.auto.create.topics") && self.flag("allow.auto.create.topics"),
             retry_backoff,
             retry_backoff_max,

@@ -110,6 +110,8 @@ pub struct ConsumerSettings {
     pub metadata_max_age: Duration,
     /// `check.crcs`.
     pub check_crcs: bool,
+    /// `enable.partition.eof`: the application hears of each partition's end, each time that it is reached.
+    pub partition_eof: bool,
     /// `isolation.level`.
     pub isolation: IsolationLevel,
     /// `auto.offset.reset`.
@@ -139,6 +141,7 @@ impl Default for ConsumerSettings {
             client_rack: Text::default(),
             metadata_max_age: Duration::from_secs(900),
             check_crcs: true,
+            partition_eof: false,
             isolation: IsolationLevel::ReadCommitted,
             reset: ResetPolicy::Latest,
             retry_backoff: Duration::from_millis(100),

@@ -102,6 +102,8 @@ pub(super) struct Partition {
     /// Since when it does not go on, and when the application was told last.
     pub(super) trouble: Option<(Instant, Option<Instant>)>,
     pub(super) watermarks: Watermarks,
+    /// The end that the application was told of last, -1 for none.
+    pub(super) told_end: i64,
     pub(super) entries: VecDeque<Entry>,
     /// How many records were fetched and not taken.
     pub(super) buffered: usize,
@@ -134,6 +136,7 @@ impl Partition {
             attempts: 0,
             trouble: None,
             watermarks: Watermarks::default(),
+            told_end: -1,
             entries: VecDeque::new(),
             buffered: 0,
             queued: false,
@@ -173,6 +176,7 @@ impl Partition {
         self.querying = false;
         self.fetching = false;
         self.decoding = false;
+        self.told_end = -1;
         self.entries.clear();
         self.buffered = 0;
         self.left_out = false;

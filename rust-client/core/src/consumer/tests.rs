@@ -1,6 +1,7 @@
 //! The fetcher on virtual time, against a scripted broker.
 
 mod decoding;
+mod partition_end;
 mod random_walk;
 mod replicas;
 mod requests;
@@ -305,6 +306,27 @@ fn a_batch_whose_records_are_handed_out_elsewhere_moves_the_position_as_it_is_to
     bench.fetcher.seek(&key(0), StartAt::Offset(3)).unwrap();
     taken.consumed_to(5);
     assert_eq!(bench.position(), Some(3), "a seek began another stretch");
+}
+
+#[test]
+fn small_batches_of_a_partition_are_taken_together() {
+    let mut bench = Bench::one(StartAt::Offset(0));
+    bench.feed([batch(0, 3), batch(3, 3), batch(6, 3)].concat());
+    let first = bench.take();
+    first.hand_out_by_record();
+    assert!(bench.fetcher.take_behind(&first, 0).is_none(), "it is larger");
+    let second = bench.fetcher.take_behind(&first, 1000).unwrap();
+    second.hand_out_by_record();
+    assert_eq!((second.first_offset(), second.next_offset()), (3, 6));
+    assert_eq!(bench.position(), Some(0));
+    first.consumed_to(5);
+    second.consumed_to(5);
+    assert_eq!(bench.position(), Some(5));
+    let third = bench.take();
+    assert_eq!(third.first_offset(), 6);
+    assert!(bench.fetcher.take_behind(&third, 1000).is_none(), "nothing is there yet");
+    bench.fetcher.seek(&key(0), StartAt::Offset(0)).unwrap();
+    assert!(bench.fetcher.take_behind(&third, 1000).is_none());
 }
 
 #[test]

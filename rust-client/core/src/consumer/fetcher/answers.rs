@@ -65,6 +65,7 @@ impl Fetcher {
                 if !full {
                     // Nothing new there.
                     partition.on_success();
+                    self.tell_end(asked);
                     continue;
                 }
                 let error = Error::new(ErrorKind::Protocol, "the broker's answer to Fetch lacks the partition")
@@ -102,7 +103,7 @@ impl Fetcher {
         if data.diverging_epoch.end_offset >= 0 || data.diverging_epoch.epoch >= 0 {
             return self.truncate(&asked.key, data.diverging_epoch.epoch, data.diverging_epoch.end_offset);
         }
-        let Some(records) = data.records.filter(|records| !records.is_empty()) else { return };
+        let Some(records) = data.records.filter(|records| !records.is_empty()) else { return self.tell_end(asked) };
         partition.served = responses;
         let bytes = records.to_bytes();
         let mut split = split_batches(&bytes);
@@ -152,6 +153,31 @@ impl Fetcher {
             let at = asked.offset;
             self.on_unreadable(now, &asked.key, at, at.saturating_add(1), reason);
         }
+    }
+
+    /// Tells the application that a partition's end is reached, once for each end, where it wants to know.
+    fn tell_end(&mut self, asked: &Asked) {
+        if !self.settings.partition_eof {
+            return;
+        }
+        let undecoded = self.completed.iter().any(|fetch| fetch.key == asked.key);
+        let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
+        let Some(partition) = self.subscription.current(&asked.key, asked.generation) else { return };
+        let marks = partition.watermarks;
+        let end = if read_committed { marks.last_stable_offset.or(marks.high_watermark) } else { marks.high_watermark };
+        let Some(end) = end else { return };
+        // What was fetched before it and is not decoded yet comes first: the next answer tells then.
+        let waits = undecoded || partition.decoding;
+        if asked.offset < end || partition.fetch_offset != asked.offset || partition.told_end == asked.offset || waits {
+            return;
+        }
+        partition.told_end = asked.offset;
+        let error = Error::new(ErrorKind::PartitionEof, "the partition's end is reached")
+            .with_topic(asked.key.topic.as_str())
+            .with_partition(asked.key.partition)
+            .with_offsets(asked.offset, asked.offset);
+        partition.entries.push_back(Entry::Error(error));
+        self.enqueue(&asked.key);
     }
 
     /// The log ends at `end_offset` in the epoch of what was read last (KIP-320): what was read behind it is not in the log.
