@@ -72,6 +72,26 @@ proof: ## what takes too long for `make test`: the ignored tests one after anoth
 	@$(MAKE) --no-print-directory fuzz SECONDS=60
 	@echo "make proof: passed"
 
+CBINDGEN_VERSION := 0.29.0
+CBINDGEN := .cache/cbindgen-$(CBINDGEN_VERSION)/bin/cbindgen
+
+$(CBINDGEN):
+	cargo install --quiet --locked cbindgen --version $(CBINDGEN_VERSION) --root .cache/cbindgen-$(CBINDGEN_VERSION)
+
+c-header: $(CBINDGEN) ## write c-include/rdkafka.h from bindings/c
+	CBINDGEN=$(abspath $(CBINDGEN)) bindings/c/header/generate.sh
+
+test-c: setup-rust $(CBINDGEN) ## the C face: its header, C programs, kcat, on broker-lite
+	@CBINDGEN=$(abspath $(CBINDGEN)) bindings/c/header/check.sh
+	cargo test -p ottla-c --locked
+
+c: setup-rust ## the C library, its headers and its pkg-config file into dist/c
+	cargo build --release --locked -p ottla-c
+	@bash bindings/c/install.sh dist/c
+
+demo-c: c ## the main job from C: files as records out and back, byte for byte
+	@bash bindings/c/demo.sh
+
 kafka: ## fetch Apache Kafka from Maven Central, once, for the tests
 	@bash tests/tools/fetch-kafka.sh
 

@@ -419,6 +419,11 @@ rd_kafka_error_t *rd_kafka_error_new(rd_kafka_resp_err_t code, const char *fmt, 
     ;
 
 /*
+ rd_kafka_abort_transaction.
+ */
+rd_kafka_error_t *rd_kafka_abort_transaction(struct rd_kafka_s *rk, int _timeout_ms);
+
+/*
  rd_kafka_assign: in a rebalance callback the answer to it; else partitions by hand. Null unassigns.
  */
 rd_kafka_resp_err_t rd_kafka_assign(struct rd_kafka_s *rk, const rd_kafka_topic_partition_list_t *partitions);
@@ -434,6 +439,11 @@ rd_kafka_resp_err_t rd_kafka_assignment(struct rd_kafka_s *rk, rd_kafka_topic_pa
 int rd_kafka_assignment_lost(struct rd_kafka_s *rk);
 
 /*
+ rd_kafka_begin_transaction.
+ */
+rd_kafka_error_t *rd_kafka_begin_transaction(struct rd_kafka_s *rk);
+
+/*
  rd_kafka_brokers_add: how many were taken; of a client that has none yet.
  */
 int rd_kafka_brokers_add(struct rd_kafka_s *rk, const char *brokerlist);
@@ -444,6 +454,35 @@ int rd_kafka_brokers_add(struct rd_kafka_s *rk, const char *brokerlist);
 char *rd_kafka_clusterid(struct rd_kafka_s *rk, int timeout_ms);
 
 /*
+ rd_kafka_commit: the offsets in the list, or what was consumed.
+ */
+rd_kafka_resp_err_t rd_kafka_commit(struct rd_kafka_s *rk, const rd_kafka_topic_partition_list_t *offsets, int async);
+
+/*
+ rd_kafka_commit_message: the offset behind a message.
+ */
+rd_kafka_resp_err_t rd_kafka_commit_message(struct rd_kafka_s *rk, const rd_kafka_message_t *rkmessage, int async);
+
+/*
+ rd_kafka_commit_queue: the result goes into a queue, or to a callback that is called from there.
+ */
+rd_kafka_resp_err_t rd_kafka_commit_queue(struct rd_kafka_s *rk,
+                                          const rd_kafka_topic_partition_list_t *offsets,
+                                          rd_kafka_queue_t *rkqu,
+                                          ottla_offset_commit_cb cb,
+                                          void *commit_opaque);
+
+/*
+ rd_kafka_commit_transaction.
+ */
+rd_kafka_error_t *rd_kafka_commit_transaction(struct rd_kafka_s *rk, int _timeout_ms);
+
+/*
+ rd_kafka_committed: what the group has committed, into the list.
+ */
+rd_kafka_resp_err_t rd_kafka_committed(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t *partitions, int timeout_ms);
+
+/*
  rd_kafka_conf: the client's configuration, which stays its own.
  */
 const rd_kafka_conf_t *rd_kafka_conf(struct rd_kafka_s *rk);
@@ -452,6 +491,16 @@ const rd_kafka_conf_t *rd_kafka_conf(struct rd_kafka_s *rk);
  rd_kafka_conf_destroy.
  */
 void rd_kafka_conf_destroy(rd_kafka_conf_t *conf);
+
+/*
+ rd_kafka_conf_dump: names and values in turn, to be freed by rd_kafka_conf_dump_free.
+ */
+const char **rd_kafka_conf_dump(rd_kafka_conf_t *conf, size_t *cntp);
+
+/*
+ rd_kafka_conf_dump_free.
+ */
+void rd_kafka_conf_dump_free(const char **arr, size_t cnt);
 
 /*
  rd_kafka_conf_dup.
@@ -472,6 +521,11 @@ rd_kafka_topic_conf_t *rd_kafka_conf_get_default_topic_conf(rd_kafka_conf_t *con
  rd_kafka_conf_new.
  */
 rd_kafka_conf_t *rd_kafka_conf_new(void);
+
+/*
+ rd_kafka_conf_properties_show: prints the tables of properties; to the standard output, if the file is null.
+ */
+void rd_kafka_conf_properties_show(FILE *fp);
 
 /*
  rd_kafka_conf_set: a null takes back what was set.
@@ -538,6 +592,65 @@ void rd_kafka_conf_set_stats_cb(rd_kafka_conf_t *conf, ottla_stats_cb stats_cb);
 void rd_kafka_conf_set_throttle_cb(rd_kafka_conf_t *conf, ottla_throttle_cb throttle_cb);
 
 /*
+ rd_kafka_consume: a record or an error, to be destroyed by the caller; null if the time is over.
+ */
+rd_kafka_message_t *rd_kafka_consume(rd_kafka_topic_t *rkt, int32_t partition, int timeout_ms);
+
+/*
+ rd_kafka_consume_batch: how many messages were put into the array, -1 if the partition is not read.
+ */
+ssize_t rd_kafka_consume_batch(rd_kafka_topic_t *rkt,
+                                 int32_t partition,
+                                 int timeout_ms,
+                                 rd_kafka_message_t **rkmessages,
+                                 size_t rkmessages_size);
+
+/*
+ rd_kafka_consume_batch_queue: as rd_kafka_consume_batch, from a queue.
+ */
+ssize_t rd_kafka_consume_batch_queue(rd_kafka_queue_t *rkqu,
+                                       int timeout_ms,
+                                       rd_kafka_message_t **rkmessages,
+                                       size_t rkmessages_size);
+
+/*
+ rd_kafka_consume_callback: how many messages the function was called with, -1 if the partition is not read.
+ */
+int rd_kafka_consume_callback(rd_kafka_topic_t *rkt,
+                              int32_t partition,
+                              int timeout_ms,
+                              ottla_consume_cb consume_cb,
+                              void *commit_opaque);
+
+/*
+ rd_kafka_consume_callback_queue: as rd_kafka_consume_callback, from a queue.
+ */
+int rd_kafka_consume_callback_queue(rd_kafka_queue_t *rkqu,
+                                    int timeout_ms,
+                                    ottla_consume_cb consume_cb,
+                                    void *commit_opaque);
+
+/*
+ rd_kafka_consume_queue: as rd_kafka_consume, from a queue.
+ */
+rd_kafka_message_t *rd_kafka_consume_queue(rd_kafka_queue_t *rkqu, int timeout_ms);
+
+/*
+ rd_kafka_consume_start: 0, or -1 with the code in rd_kafka_last_error.
+ */
+int rd_kafka_consume_start(rd_kafka_topic_t *rkt, int32_t partition, int64_t offset);
+
+/*
+ rd_kafka_consume_start_queue: records come into a queue, from several partitions if it is called for each.
+ */
+int rd_kafka_consume_start_queue(rd_kafka_topic_t *rkt, int32_t partition, int64_t offset, rd_kafka_queue_t *rkqu);
+
+/*
+ rd_kafka_consume_stop.
+ */
+int rd_kafka_consume_stop(rd_kafka_topic_t *rkt, int32_t partition);
+
+/*
  rd_kafka_consumer_close: commits what was consumed, as configured, and leaves the group.
  */
 rd_kafka_resp_err_t rd_kafka_consumer_close(struct rd_kafka_s *rk);
@@ -566,6 +679,11 @@ void rd_kafka_destroy(struct rd_kafka_s *rk);
  rd_kafka_destroy_flags: a consumer leaves its group first; what a producer has not delivered is given up.
  */
 void rd_kafka_destroy_flags(struct rd_kafka_s *rk, int flags);
+
+/*
+ rd_kafka_dump: what the client has, for people to read.
+ */
+void rd_kafka_dump(FILE *fp, struct rd_kafka_s *rk);
 
 /*
  rd_kafka_err2name: the name of a code.
@@ -633,9 +751,23 @@ rd_kafka_resp_err_t rd_kafka_fatal_error(struct rd_kafka_s *rk, char *errstr, si
 rd_kafka_resp_err_t rd_kafka_flush(struct rd_kafka_s *rk, int timeout_ms);
 
 /*
+ rd_kafka_get_debug_contexts.
+ */
+const char *rd_kafka_get_debug_contexts(void);
+
+/*
  rd_kafka_get_err_descs: all codes.
  */
 void rd_kafka_get_err_descs(const struct rd_kafka_err_desc **errdescs, size_t *cntp);
+
+/*
+ rd_kafka_get_watermark_offsets: what the last fetch told; INVALID where there was none.
+ */
+rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(struct rd_kafka_s *rk,
+                                                   const char *topic,
+                                                   int32_t partition,
+                                                   int64_t *low,
+                                                   int64_t *high);
 
 /*
  rd_kafka_header_add: the key and the value are copied.
@@ -708,9 +840,19 @@ rd_kafka_error_t *rd_kafka_incremental_assign(struct rd_kafka_s *rk, const rd_ka
 rd_kafka_error_t *rd_kafka_incremental_unassign(struct rd_kafka_s *rk, const rd_kafka_topic_partition_list_t *partitions);
 
 /*
+ rd_kafka_init_transactions.
+ */
+rd_kafka_error_t *rd_kafka_init_transactions(struct rd_kafka_s *rk, int _timeout_ms);
+
+/*
  rd_kafka_last_error: what the last function on this thread that answers without a code failed with.
  */
 rd_kafka_resp_err_t rd_kafka_last_error(void);
+
+/*
+ rd_kafka_log_print: prints a line to the standard error.
+ */
+void rd_kafka_log_print(const struct rd_kafka_s *rk, int level, const char *fac, const char *buf);
 
 /*
  rd_kafka_mem_calloc: zeroed memory of C's allocator.
@@ -778,6 +920,35 @@ rd_kafka_msg_status_t rd_kafka_message_status(const rd_kafka_message_t *rkmessag
 int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *rkmessage, rd_kafka_timestamp_type_t *tstype);
 
 /*
+ rd_kafka_metadata: to be destroyed by the caller.
+ */
+rd_kafka_resp_err_t rd_kafka_metadata(struct rd_kafka_s *rk,
+                                      int all_topics,
+                                      rd_kafka_topic_t *only_rkt,
+                                      const struct rd_kafka_metadata **metadatap,
+                                      int timeout_ms);
+
+/*
+ rd_kafka_metadata_destroy.
+ */
+void rd_kafka_metadata_destroy(const struct rd_kafka_metadata *metadata);
+
+/*
+ rd_kafka_mock_cluster_bootstraps: its addresses.
+ */
+const char *rd_kafka_mock_cluster_bootstraps(const rd_kafka_mock_cluster_t *mcluster);
+
+/*
+ rd_kafka_mock_cluster_destroy.
+ */
+void rd_kafka_mock_cluster_destroy(rd_kafka_mock_cluster_t *mcluster);
+
+/*
+ rd_kafka_mock_cluster_new: of so many brokers; null if it can't be had. Topics have four partitions where nobody says.
+ */
+rd_kafka_mock_cluster_t *rd_kafka_mock_cluster_new(struct rd_kafka_s *_rk, int broker_cnt);
+
+/*
  rd_kafka_name.
  */
 const char *rd_kafka_name(const struct rd_kafka_s *rk);
@@ -786,6 +957,26 @@ const char *rd_kafka_name(const struct rd_kafka_s *rk);
  rd_kafka_new: takes the configuration unless it fails.
  */
 struct rd_kafka_s *rd_kafka_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *errstr, size_t errstr_size);
+
+/*
+ rd_kafka_offset_store: the offset of a message that was consumed.
+ */
+rd_kafka_resp_err_t rd_kafka_offset_store(rd_kafka_topic_t *rkt, int32_t partition, int64_t offset);
+
+/*
+ rd_kafka_offset_store_message: the offset behind a message.
+ */
+rd_kafka_error_t *rd_kafka_offset_store_message(rd_kafka_message_t *rkmessage);
+
+/*
+ rd_kafka_offsets_for_times: each offset in the list is a time; becomes the offset of the first record from then on, or END.
+ */
+rd_kafka_resp_err_t rd_kafka_offsets_for_times(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t *offsets, int timeout_ms);
+
+/*
+ rd_kafka_offsets_store: offsets for the next automatic commit.
+ */
+rd_kafka_resp_err_t rd_kafka_offsets_store(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t *offsets);
 
 /*
  rd_kafka_opaque: what the configuration was given.
@@ -849,6 +1040,51 @@ rd_kafka_error_t *rd_kafka_produceva(struct rd_kafka_s *rk, const rd_kafka_vu_t 
 rd_kafka_resp_err_t rd_kafka_purge(struct rd_kafka_s *rk, int purge_flags);
 
 /*
+ rd_kafka_query_watermark_offsets: asks the leader for a partition's first offset and its end.
+ */
+rd_kafka_resp_err_t rd_kafka_query_watermark_offsets(struct rd_kafka_s *rk,
+                                                     const char *topic,
+                                                     int32_t partition,
+                                                     int64_t *low,
+                                                     int64_t *high,
+                                                     int timeout_ms);
+
+/*
+ rd_kafka_queue_destroy.
+ */
+void rd_kafka_queue_destroy(rd_kafka_queue_t *rkqu);
+
+/*
+ rd_kafka_queue_forward: what comes into one queue goes into another; a null ends that.
+ */
+void rd_kafka_queue_forward(rd_kafka_queue_t *src, rd_kafka_queue_t *dst);
+
+/*
+ rd_kafka_queue_get_consumer: what rd_kafka_consumer_poll serves; null without a group.
+ */
+rd_kafka_queue_t *rd_kafka_queue_get_consumer(struct rd_kafka_s *rk);
+
+/*
+ rd_kafka_queue_get_main: what rd_kafka_poll serves.
+ */
+rd_kafka_queue_t *rd_kafka_queue_get_main(struct rd_kafka_s *rk);
+
+/*
+ rd_kafka_queue_length: how many things wait to be served, records not counted.
+ */
+size_t rd_kafka_queue_length(rd_kafka_queue_t *rkqu);
+
+/*
+ rd_kafka_queue_new.
+ */
+rd_kafka_queue_t *rd_kafka_queue_new(struct rd_kafka_s *rk);
+
+/*
+ rd_kafka_queue_poll_callback: serves what waits, by the configured callbacks; how many calls that were.
+ */
+int rd_kafka_queue_poll_callback(rd_kafka_queue_t *rkqu, int timeout_ms);
+
+/*
  rd_kafka_rebalance_protocol: NONE, EAGER or COOPERATIVE.
  */
 const char *rd_kafka_rebalance_protocol(struct rd_kafka_s *rk);
@@ -859,9 +1095,27 @@ const char *rd_kafka_rebalance_protocol(struct rd_kafka_s *rk);
 rd_kafka_resp_err_t rd_kafka_resume_partitions(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t *partitions);
 
 /*
+ rd_kafka_seek: at once, so that the time given is not needed.
+ */
+rd_kafka_resp_err_t rd_kafka_seek(rd_kafka_topic_t *rkt, int32_t partition, int64_t offset, int _timeout_ms);
+
+/*
  rd_kafka_seek_partitions: at once, so that the time given is not needed.
  */
 rd_kafka_error_t *rd_kafka_seek_partitions(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t *partitions, int _timeout_ms);
+
+/*
+ rd_kafka_send_offsets_to_transaction.
+ */
+rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(struct rd_kafka_s *rk,
+                                                              const rd_kafka_topic_partition_list_t *_offsets,
+                                                              const rd_kafka_consumer_group_metadata_t *_cgmetadata,
+                                                              int _timeout_ms);
+
+/*
+ rd_kafka_set_log_level: lines of higher numbers are left out from now on.
+ */
+void rd_kafka_set_log_level(struct rd_kafka_s *rk, int level);
 
 /*
  rd_kafka_subscribe: the partitions in the list do not count, only the topics.
@@ -874,6 +1128,11 @@ rd_kafka_resp_err_t rd_kafka_subscribe(struct rd_kafka_s *rk, const rd_kafka_top
 rd_kafka_resp_err_t rd_kafka_subscription(struct rd_kafka_s *rk, rd_kafka_topic_partition_list_t **topics);
 
 /*
+ rd_kafka_test_fatal_error: has the application see a fatal error.
+ */
+rd_kafka_resp_err_t rd_kafka_test_fatal_error(struct rd_kafka_s *rk, rd_kafka_resp_err_t err, const char *reason);
+
+/*
  rd_kafka_thread_cnt: clients share their threads.
  */
 int rd_kafka_thread_cnt(void);
@@ -882,6 +1141,11 @@ int rd_kafka_thread_cnt(void);
  rd_kafka_topic_conf_destroy.
  */
 void rd_kafka_topic_conf_destroy(rd_kafka_topic_conf_t *topic_conf);
+
+/*
+ rd_kafka_topic_conf_dump: names and values in turn, to be freed by rd_kafka_conf_dump_free.
+ */
+const char **rd_kafka_topic_conf_dump(rd_kafka_topic_conf_t *conf, size_t *cntp);
 
 /*
  rd_kafka_topic_conf_dup.

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-../../c-include/rdkafka.h}
-functions=$("${CBINDGEN:?the path of cbindgen}" --quiet --config cbindgen.toml --crate ottla-c . 2>/dev/null |
+functions=$("${CBINDGEN:?the path of cbindgen}" --quiet --config cbindgen.toml --crate ottla-c . |
     sed -E -e 's/Option<DrMsgCb>/ottla_dr_msg_cb/' -e 's/Option<DrCb>/ottla_dr_cb/' -e 's/Option<RebalanceCb>/ottla_rebalance_cb/' \
         -e 's/Option<OffsetCommitCb>/ottla_offset_commit_cb/' -e 's/Option<ErrorCb>/ottla_error_cb/' \
         -e 's/Option<ThrottleCb>/ottla_throttle_cb/' -e 's/Option<LogCb>/ottla_log_cb/' -e 's/Option<StatsCb>/ottla_stats_cb/' \

@@ -8,6 +8,7 @@ use ottla_core::config::{Face, Property, ValueType, find, nearest};
 
 use crate::boundary::{text, write_text};
 use crate::handle::rd_kafka_s;
+use crate::properties::fixed;
 use crate::types::{rd_kafka_conf_res_t, rd_kafka_message_s, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_s};
 
 /// `RD_KAFKA_CONF_UNKNOWN`.
@@ -62,12 +63,11 @@ pub(crate) struct Callbacks {
 }
 
 /// Properties that this face acts on by itself: what they say is not the client's to know.
-const FACE: [&str; 8] = [
+const FACE: [&str; 7] = [
     "log_level",
     "delivery.report.only.error",
     "enabled_events",
     "log.queue",
-    "statistics.interval.ms",
     "internal.termination.signal",
     "log.connection.close",
     "debug",
@@ -75,6 +75,11 @@ const FACE: [&str; 8] = [
 
 /// What acts among [`FACE`]: any of its values is taken. The others take what the table allows.
 const ACTS_HERE: [&str; 2] = ["log_level", "delivery.report.only.error"];
+
+/// Whether the face acts on a property that the client does not act on.
+pub(crate) fn acts_here(name: &str) -> bool {
+    ACTS_HERE.contains(&name)
+}
 
 /// A configuration (`rd_kafka_conf_t`).
 #[derive(Clone)]
@@ -145,6 +150,11 @@ fn set(config: &mut Config, property: &'static Property, name: &str, value: &str
 
 impl rd_kafka_conf_s {
     fn set(&mut self, name: &str, value: &str) -> Result<(), (rd_kafka_conf_res_t, String)> {
+        if let Some(only) = fixed(name) {
+            let words =
+                format!("Invalid value for configuration property \"{name}\": it does not act yet, and takes only {only}");
+            return if value == only { Ok(()) } else { Err((INVALID, words)) };
+        }
         let Some(property) = find(name) else { return Err((UNKNOWN, unknown_name(name))) };
         if FACE.contains(&property.name) {
             return self.set_own(property, value).map_err(|words| (INVALID, words));
@@ -172,11 +182,16 @@ impl rd_kafka_conf_s {
 
     /// A property that the face acts on.
     pub(crate) fn own(&self, name: &str) -> &str {
-        self.own.get(name).map_or_else(|| find(name).map_or("", |property| property.default), String::as_str)
+        self.own
+            .get(name)
+            .map_or_else(|| find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default), String::as_str)
     }
 
     /// A property's value.
-    fn get(&self, name: &str) -> Option<String> {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        if let Some(value) = fixed(name) {
+            return Some(value.to_owned());
+        }
         let property = find(name)?;
         if FACE.contains(&property.name) {
             return Some(self.own(property.name).to_owned());
@@ -272,7 +287,7 @@ pub unsafe extern "C" fn rd_kafka_conf_set(
             unsafe { write_text(errstr, errstr_size, "No configuration object or no property name was given") };
             return INVALID;
         };
-        let default = find(name).map_or("", |property| property.default);
+        let default = find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default);
         // SAFETY: null or a text.
         let value = if value.is_null() { default } else { unsafe { text(value) }.unwrap_or("\u{fffd}") };
         // SAFETY: the caller's buffer.
@@ -320,7 +335,7 @@ pub unsafe extern "C" fn rd_kafka_topic_conf_set(
             unsafe { write_text(errstr, errstr_size, "No configuration object or no property name was given") };
             return INVALID;
         };
-        let default = find(name).map_or("", |property| property.default);
+        let default = find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default);
         // SAFETY: null or a text.
         let value = if value.is_null() { default } else { unsafe { text(value) }.unwrap_or("\u{fffd}") };
         // SAFETY: the caller's buffer.

@@ -31,6 +31,8 @@ pub(crate) struct Member {
     subscription: Mutex<Vec<String>>,
     /// The rebalance whose callback runs, and the partitions that the application took.
     rebalancing: Mutex<Option<(Rebalance, BTreeSet<TopicPartition>)>>,
+    /// It is being closed, or was.
+    closing: AtomicBool,
     closed: AtomicBool,
     lost: AtomicBool,
 }
@@ -73,6 +75,7 @@ impl Member {
             started: OnceLock::new(),
             subscription: Mutex::default(),
             rebalancing: Mutex::default(),
+            closing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         }
@@ -125,15 +128,17 @@ impl Member {
         }
     }
 
-    /// Leaves the group, asking the application on this thread.
+    /// Leaves the group, asking the application on this thread, which may use the consumer until that is done.
     pub(crate) fn close(&self) -> Result<(), Error> {
-        if self.closed.swap(true, Ordering::AcqRel) {
+        if self.closing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
         let Some((consumer, source)) = self.started.get() else { return Ok(()) };
         let consumer = consumer.get()?;
         source.forget();
-        consumer.close().wait()
+        let closed = consumer.close().wait();
+        self.closed.store(true, Ordering::Release);
+        closed
     }
 
     /// Ends without asking anybody.
@@ -149,7 +154,7 @@ impl Member {
     }
 
     /// Where to begin: what the application says or, with STORED, what the group has committed.
-    fn starts(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<(TopicPartition, StartAt)>, Error> {
+    pub(crate) fn starts(&self, wanted: &[(TopicPartition, i64)]) -> Result<Vec<(TopicPartition, StartAt)>, Error> {
         let consumer = self.consumer()?;
         let stored: Vec<_> = wanted
             .iter()
@@ -211,7 +216,7 @@ impl Member {
 }
 
 /// Where an offset of C's says to start; what counts from the end is asked for.
-fn start(consumer: &Consumer, key: &TopicPartition, at: i64) -> Result<StartAt, Error> {
+pub(crate) fn start(consumer: &Consumer, key: &TopicPartition, at: i64) -> Result<StartAt, Error> {
     if at > offset::TAIL_BASE {
         return Ok(list::start_at(at));
     }

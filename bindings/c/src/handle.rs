@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ottla::{Client, Config, Error, ErrorKind};
 use ottla_bindings::fork::Kept;
+use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_bindings::wait::{Waited, wait};
 
 use crate::boundary::{c_string, limit, text, write_text};
@@ -22,6 +23,7 @@ use crate::op::Op;
 use crate::produce::Outlet;
 use crate::queue::rd_kafka_queue_s;
 use crate::report;
+use crate::simple::Legacy;
 use crate::topic::{self, Topics, rd_kafka_topic_s};
 use crate::types::{CONSUMER, PRODUCER, rd_kafka_resp_err_t, rd_kafka_type_t};
 
@@ -36,13 +38,16 @@ pub struct rd_kafka_s {
     pub(crate) outlet: Option<Arc<Outlet>>,
     /// A consumer's membership in its group.
     pub(crate) member: Option<Member>,
+    /// Partitions that are read without a group.
+    pub(crate) legacy: Legacy,
     pub(crate) main: Arc<rd_kafka_queue_s>,
     topics: Topics,
     /// Topics that the client uses by itself, by name: their handles live as long as it.
     own_topics: Mutex<BTreeMap<String, Arc<rd_kafka_topic_s>>>,
     fatal: Mutex<Option<(c_int, CString)>>,
-    /// Servers that were added, if the configuration names none.
-    servers: Mutex<String>,
+    statistics: Statistics,
+    /// Up to which level lines are logged.
+    pub(crate) log_level: AtomicI32,
 }
 
 /// Locks, whatever became of who held it before.
@@ -78,7 +83,8 @@ impl rd_kafka_s {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let config = conf.merged();
         let role = if kind == PRODUCER { "producer" } else { "consumer" };
-        let name = format!("{}#{role}-{number}", config.get("client.id").unwrap_or("rdkafka"));
+        let client_id = config.get("client.id").unwrap_or("rdkafka");
+        let name = format!("{client_id}#{role}-{number}");
         let has_servers = config.get("bootstrap.servers").is_ok_and(|servers| !servers.is_empty());
         let handle = Arc::new_cyclic(|this: &Weak<Self>| {
             let main = rd_kafka_queue_s::new(this.clone());
@@ -89,15 +95,17 @@ impl rd_kafka_s {
                 this: this.clone(),
                 kind,
                 conf: conf.clone(),
-                name: c_string(name),
+                name: c_string(name.as_str()),
                 client: OnceLock::new(),
                 outlet,
                 member: in_group.then(|| Member::new(this.clone())),
+                legacy: Legacy::default(),
                 main,
                 topics: Topics::default(),
                 own_topics: Mutex::default(),
                 fatal: Mutex::default(),
-                servers: Mutex::default(),
+                statistics: Statistics::new(&name, client_id, role),
+                log_level: AtomicI32::new(conf.own("log_level").parse().unwrap_or(6)),
             }
         });
         *lock(&ALIVE.0) += 1;
@@ -142,6 +150,11 @@ impl rd_kafka_s {
         std::ptr::from_ref(self).cast_mut()
     }
 
+    /// The client's name.
+    pub(crate) fn name(&self) -> &str {
+        self.name.to_str().unwrap_or_default()
+    }
+
     /// A topic's handle, with its configuration if it is a new one.
     pub(crate) fn topic(&self, name: &str, conf: Option<&rd_kafka_topic_conf_s>) -> Result<Arc<rd_kafka_topic_s>, Error> {
         self.topics.get(name, || topic::make(self, name, conf))
@@ -170,6 +183,39 @@ impl rd_kafka_s {
         }
     }
 
+    /// The client is said not to be able to go on, for a test of its application.
+    pub(crate) fn pretend_fatal(&self, code: c_int, words: &str) -> bool {
+        let mut fatal = lock(&self.fatal);
+        if fatal.is_some() {
+            return false;
+        }
+        *fatal = Some((code, c_string(format!("test_fatal_error: {words}"))));
+        drop(fatal);
+        if let Some(outlet) = &self.outlet {
+            outlet.ended.store(true, Ordering::Release);
+        }
+        let text = format!("{}: test_fatal_error: {words}", ottla_bindings::error_code::text(i16::try_from(code).unwrap_or(-1)));
+        self.main.ops.push(Op::Error { code: FATAL, words: c_string(text), fatal: None });
+        true
+    }
+
+    /// What the client has counted, as JSON.
+    fn statistics(&self) -> Option<CString> {
+        let client = self.client().ok()?;
+        let producer = self.outlet.as_ref().and_then(|outlet| outlet.all().into_iter().next());
+        let consumer = self.member.as_ref().and_then(|member| member.consumer().ok());
+        let reading = Reading {
+            client: client.metrics(),
+            producer: producer.as_ref().map(ottla::Producer::metrics),
+            consumer: consumer.map(ottla::Consumer::metrics),
+            group: consumer.and_then(ottla::Consumer::group_state),
+            waiting: self.main.ops.len(),
+            outstanding: self.outlet.as_ref().map_or(0, |outlet| outlet.outstanding.get()),
+            buffered_bytes: producer.as_ref().map_or(0, ottla::Producer::buffered_bytes),
+        };
+        Some(c_string(self.statistics.json(&reading)))
+    }
+
     /// Calls the application for one thing; how many times.
     pub(crate) fn serve(&self, op: Op) -> usize {
         let callbacks = &self.conf.callbacks;
@@ -194,6 +240,25 @@ impl rd_kafka_s {
                     1
                 })
             }
+            Op::Statistics => {
+                let (Some(stats_cb), Some(json)) = (callbacks.stats, self.statistics()) else { return 0 };
+                // SAFETY: a text in C's memory, which the application frees if it says that it keeps it.
+                unsafe {
+                    let json = libc::strdup(json.as_ptr());
+                    if !json.is_null() && stats_cb(rk, json, libc::strlen(json), opaque) == 0 {
+                        libc::free(json.cast());
+                    }
+                }
+                1
+            }
+            Op::Log { level, facility, words } => match callbacks.log {
+                // SAFETY: as above.
+                Some(log_cb) => unsafe {
+                    log_cb(rk, level, facility.as_ptr(), words.as_ptr());
+                    1
+                },
+                None => 0,
+            },
             Op::OffsetCommit { code, offsets, reply } => {
                 let (commit_cb, opaque) = match reply {
                     Some((commit_cb, opaque)) => (Some(commit_cb), opaque.0),
@@ -288,6 +353,7 @@ pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_in
             }
             member.drop_out();
         }
+        handle.legacy.clear();
         if let Some(outlet) = &handle.outlet {
             outlet.all().iter().for_each(|producer| producer.purge(true, true));
         }
@@ -357,7 +423,6 @@ pub unsafe extern "C" fn rd_kafka_brokers_add(rk: *mut rd_kafka_s, brokerlist: *
         if handle.client.get().is_some() || config.set("bootstrap.servers", servers).is_err() {
             return 0;
         }
-        servers.clone_into(&mut *lock(&handle.servers));
         match handle.start(config) {
             Ok(()) => c_int::try_from(servers.split(',').count()).unwrap_or(0),
             Err(_) => 0,

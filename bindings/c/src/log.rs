@@ -2,14 +2,16 @@
 
 use std::ffi::c_int;
 use std::sync::Weak;
+use std::sync::atomic::Ordering;
 
 use ottla::{ClientEvent, Error, Observer};
 use ottla_bindings::Queue;
 
 use crate::boundary::c_string;
 use crate::conf::rd_kafka_conf_s;
-use crate::error::{FATAL, code, told};
+use crate::error::{FATAL, code};
 use crate::handle::rd_kafka_s;
+use crate::misc::log_line;
 use crate::op::Op;
 
 /// `_ALL_BROKERS_DOWN`.
@@ -20,40 +22,78 @@ const ALL_BROKERS_DOWN: c_int = -187;
 pub(crate) struct Wants {
     error: bool,
     throttle: bool,
+    stats: bool,
+    /// Lines go to a callback, to the standard error, or nowhere.
+    log: Lines,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Callback,
+    Printed,
+    Nowhere,
 }
 
 impl Wants {
     /// What a configuration has callbacks for.
     pub(crate) fn of(conf: &rd_kafka_conf_s) -> Self {
-        Self { error: conf.callbacks.error.is_some(), throttle: conf.callbacks.throttle.is_some() }
+        let callbacks = &conf.callbacks;
+        let log = match (callbacks.log.is_some(), callbacks.log_is_set) {
+            (true, _) => Lines::Callback,
+            (false, true) => Lines::Nowhere,
+            (false, false) => Lines::Printed,
+        };
+        Self { error: callbacks.error.is_some(), throttle: callbacks.throttle.is_some(), stats: callbacks.stats.is_some(), log }
     }
 }
 
-fn op(error: &Error) -> Op {
-    let (code, fatal) = if error.is_fatal() { (FATAL, Some(error.clone())) } else { (code(error), None) };
-    Op::Error { code, words: c_string(told(error)), fatal }
+/// `LOG_ERR` of syslog.
+const ERR: c_int = 3;
+
+struct Told {
+    queue: Queue<Op>,
+    wants: Wants,
+    handle: Weak<rd_kafka_s>,
+}
+
+impl Told {
+    /// An error: to its callback or, without one, to the log, as librdkafka does it.
+    fn error(&self, code: c_int, error: &Error) {
+        let fatal = error.is_fatal().then(|| error.clone());
+        let words = format!("{}: {error}", ottla_bindings::error_code::text(i16::try_from(code).unwrap_or(-1)));
+        if self.wants.error {
+            let code = if fatal.is_some() { FATAL } else { code };
+            return self.queue.push(Op::Error { code, words: c_string(words), fatal });
+        }
+        match self.wants.log {
+            Lines::Callback => self.queue.push(Op::Log { level: ERR, facility: c"ERROR", words: c_string(words) }),
+            Lines::Printed => {
+                if let Some(handle) = self.handle.upgrade().filter(|handle| handle.log_level.load(Ordering::Relaxed) >= ERR) {
+                    eprintln!("{}", log_line(ERR, "ERROR", handle.name(), &words));
+                }
+            }
+            Lines::Nowhere => {}
+        }
+    }
 }
 
 /// Puts a client's events into a queue. What nobody has a callback for is left out, since nobody might poll.
 pub(crate) fn observer(queue: Queue<Op>, wants: Wants, handle: Weak<rd_kafka_s>) -> Observer {
+    let told = Told { queue, wants, handle };
     std::sync::Arc::new(move |event| match event {
-        ClientEvent::BrokerDown(error) if wants.error => queue.push(op(&error)),
-        ClientEvent::AllBrokersDown(error) if wants.error => {
-            let words = c_string(format!("{}: {error}", ottla_bindings::error_code::text(-187)));
-            queue.push(Op::Error { code: ALL_BROKERS_DOWN, words, fatal: None });
-        }
+        ClientEvent::BrokerDown(error) => told.error(code(&error), &error),
+        ClientEvent::AllBrokersDown(error) => told.error(ALL_BROKERS_DOWN, &error),
         ClientEvent::ProducerEnded(error) => {
-            if let Some(handle) = handle.upgrade() {
+            if let Some(handle) = told.handle.upgrade() {
                 handle.set_fatal(&error);
             }
-            if wants.error {
-                queue.push(op(&error));
-            }
+            told.error(code(&error), &error);
         }
-        ClientEvent::Throttled { broker, time } if wants.throttle => {
+        ClientEvent::Throttled { broker, time } if told.wants.throttle => {
             let time_ms = c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
-            queue.push(Op::Throttle { broker, name: c_string(format!("broker {broker}")), time_ms });
+            told.queue.push(Op::Throttle { broker, name: c_string(format!("broker {broker}")), time_ms });
         }
+        ClientEvent::StatisticsDue if told.wants.stats => told.queue.push(Op::Statistics),
         _ => {}
     })
 }

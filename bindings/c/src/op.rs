@@ -28,6 +28,17 @@ pub(crate) enum Op {
         /// For how long, in ms.
         time_ms: c_int,
     },
+    /// The time has come for statistics.
+    Statistics,
+    /// A line for the application's log callback.
+    Log {
+        /// As syslog counts them.
+        level: c_int,
+        /// What it is about.
+        facility: &'static std::ffi::CStr,
+        /// What happened.
+        words: CString,
+    },
     /// What became of a commit.
     OffsetCommit {
         /// librdkafka's code of the whole.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ottla::{Client, Config, Error, ErrorKind, Producer, Record, TopicProducer};
@@ -78,6 +79,8 @@ pub(crate) struct Outlet {
     pub(crate) outstanding: Outstanding,
     sides: Arc<Mutex<Sides>>,
     queue: Queue<Op>,
+    /// A test of the application says that the client can't go on.
+    pub(crate) ended: AtomicBool,
     /// Whether the application wants reports, and of failures only.
     wants: Wants,
 }
@@ -102,7 +105,14 @@ impl Outlet {
             (true, true) => Wants::Failures,
             (true, false) => Wants::All,
         };
-        Self { producers: Mutex::default(), outstanding: Outstanding::default(), sides: Arc::default(), queue, wants }
+        Self {
+            producers: Mutex::default(),
+            outstanding: Outstanding::default(),
+            sides: Arc::default(),
+            queue,
+            ended: AtomicBool::new(false),
+            wants,
+        }
     }
 
     /// The producer of what was set beside the client's configuration.
@@ -221,6 +231,9 @@ unsafe fn produce(topic: &rd_kafka_topic_s, parts: &Parts<'_>) -> Result<(), Err
         return Err(Error::new(ErrorKind::State, "this client is a consumer: it can't produce"));
     };
     let producer = producer.get()?;
+    if outlet.ended.load(Ordering::Relaxed) {
+        return Err(Error::new(ErrorKind::Fatal, "rd_kafka_test_fatal_error was called"));
+    }
     let number = outlet.number(parts.opaque as usize, parts.payload, parts.flags);
     let mut record = Record::to(topic.name()).opaque(number);
     // SAFETY: the caller's promise.

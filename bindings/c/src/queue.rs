@@ -169,7 +169,6 @@ pub struct rd_kafka_queue_s {
     pub(crate) ops: Queue<Op>,
     /// Consumers whose records come here, those of queues that are forwarded here among them.
     sources: Mutex<Vec<Arc<Source>>>,
-    #[expect(dead_code, reason = "what is served needs it")]
     pub(crate) handle: Weak<rd_kafka_s>,
     /// Where it is forwarded to.
     target: Mutex<Option<Arc<rd_kafka_queue_s>>>,

@@ -21,7 +21,6 @@ pub struct rd_kafka_topic_s {
     /// Where its records go out, if the client is a producer.
     pub(crate) out: Option<(Arc<Outlet>, Kept<TopicProducer>)>,
     /// What its configuration sets, for the consumers that read it.
-    #[expect(dead_code, reason = "consumers of one topic read it")]
     pub(crate) config: Config,
 }
 

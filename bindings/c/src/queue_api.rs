@@ -1,0 +1,101 @@
+//! Queues as C uses them.
+
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use crate::handle::{of, rd_kafka_s};
+use crate::queue::rd_kafka_queue_s;
+
+/// A counted pointer to a queue that C holds; `None` for a null.
+///
+/// # Safety
+/// `rkqu` is null or a queue that was not destroyed.
+pub(crate) unsafe fn shared(rkqu: *const rd_kafka_queue_s) -> Option<Arc<rd_kafka_queue_s>> {
+    if rkqu.is_null() {
+        return None;
+    }
+    // SAFETY: C holds one count of it, and gets another that is taken at once.
+    unsafe {
+        Arc::increment_strong_count(rkqu);
+        Some(Arc::from_raw(rkqu))
+    }
+}
+
+/// A queue with its client, which may be gone.
+///
+/// # Safety
+/// As [`shared`].
+pub(crate) unsafe fn with_handle<'a>(rkqu: *const rd_kafka_queue_s) -> Option<(Arc<rd_kafka_s>, &'a rd_kafka_queue_s)> {
+    // SAFETY: the caller's promise.
+    let queue = unsafe { rkqu.as_ref() }?;
+    Some((queue.handle.upgrade()?, queue))
+}
+
+fn into_raw(queue: Arc<rd_kafka_queue_s>) -> *mut rd_kafka_queue_s {
+    Arc::into_raw(queue).cast_mut()
+}
+
+/// `rd_kafka_queue_new`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_new(rk: *mut rd_kafka_s) -> *mut rd_kafka_queue_s {
+    guarded!(std::ptr::null_mut(), {
+        // SAFETY: null or a client.
+        unsafe { of(rk) }.map_or(std::ptr::null_mut(), |handle| into_raw(rd_kafka_queue_s::new(handle.weak())))
+    })
+}
+
+/// `rd_kafka_queue_destroy`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_destroy(rkqu: *mut rd_kafka_queue_s) {
+    if !rkqu.is_null() {
+        // SAFETY: it was given to C by `into_raw`, and the caller gives it up.
+        guarded!((), { drop(unsafe { Arc::from_raw(rkqu) }) });
+    }
+}
+
+/// `rd_kafka_queue_get_main`: what `rd_kafka_poll` serves.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_get_main(rk: *mut rd_kafka_s) -> *mut rd_kafka_queue_s {
+    // SAFETY: null or a client.
+    guarded!(std::ptr::null_mut(), { unsafe { of(rk) }.map_or(std::ptr::null_mut(), |handle| into_raw(handle.main.clone())) })
+}
+
+/// `rd_kafka_queue_get_consumer`: what `rd_kafka_consumer_poll` serves; null without a group.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_get_consumer(rk: *mut rd_kafka_s) -> *mut rd_kafka_queue_s {
+    guarded!(std::ptr::null_mut(), {
+        // SAFETY: null or a client.
+        let member = unsafe { of(rk) }.and_then(|handle| handle.member.as_ref());
+        member.map_or(std::ptr::null_mut(), |member| into_raw(member.queue.clone()))
+    })
+}
+
+/// `rd_kafka_queue_forward`: what comes into one queue goes into another; a null ends that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_forward(src: *mut rd_kafka_queue_s, dst: *mut rd_kafka_queue_s) {
+    guarded!((), {
+        // SAFETY: null or queues.
+        let (Some(from), to) = (unsafe { shared(src) }, unsafe { shared(dst) }) else { return };
+        if !from.forward(to.as_ref()) {
+            eprintln!("rd_kafka_queue_forward: the queues would form a circle; nothing is forwarded");
+        }
+    });
+}
+
+/// `rd_kafka_queue_length`: how many things wait to be served, records not counted.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_length(rkqu: *mut rd_kafka_queue_s) -> usize {
+    // SAFETY: null or a queue.
+    guarded!(0, { unsafe { rkqu.as_ref() }.map_or(0, |queue| queue.ops.end().len()) })
+}
+
+/// `rd_kafka_queue_poll_callback`: serves what waits, by the configured callbacks; how many calls that were.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_poll_callback(rkqu: *mut rd_kafka_queue_s, timeout_ms: c_int) -> c_int {
+    guarded!(0, {
+        // SAFETY: null or a queue.
+        let Some((handle, queue)) = (unsafe { with_handle(rkqu) }) else { return 0 };
+        let served = crate::handle::poll_queue(&handle, queue, crate::boundary::limit(timeout_ms));
+        c_int::try_from(served).unwrap_or(c_int::MAX)
+    })
+}

@@ -1,0 +1,72 @@
+//! Compiling and running C programs.
+
+#![allow(dead_code, reason = "each test file uses what it needs of this")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The library that this test was built with.
+pub(crate) fn library() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let library = here.parent().unwrap().join("librdkafka.so");
+    assert!(library.exists(), "there is no {}", library.display());
+    library
+}
+
+/// A folder of a test's own.
+pub(crate) fn out(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// A folder with the library under the name that programs look for.
+pub(crate) fn libraries(name: &str) -> PathBuf {
+    let folder = out(name).join("lib");
+    std::fs::create_dir_all(&folder).unwrap();
+    let link = folder.join("librdkafka.so.1");
+    if std::fs::read_link(&link).ok().as_deref() != Some(library().as_path()) {
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(library(), &link).unwrap();
+    }
+    folder
+}
+
+/// Compiles a program against our header and links it with our library.
+pub(crate) fn compile(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
+    let program = out(name).join("program");
+    let compiled = Command::new("cc")
+        .args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-I"])
+        .arg(root().join("../../c-include"))
+        .arg("-I")
+        .arg(root().join("tests"))
+        .args(flags)
+        .arg(source)
+        .arg("-o")
+        .arg(&program)
+        .arg(libraries(name).join("librdkafka.so.1"))
+        .args(["-lpthread", "-lm"])
+        .output()
+        .expect("a C compiler: cc");
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    program
+}
+
+/// Runs a program with our library, for two minutes at the longest.
+pub(crate) fn run(program: &Path, arguments: &[&str]) -> Output {
+    let name = program.parent().unwrap().file_name().unwrap().to_str().unwrap();
+    let mut command = Command::new("timeout");
+    command.args(["-k", "5", "120"]).arg(program).args(arguments);
+    command.env("LD_LIBRARY_PATH", libraries(name)).output().expect("timeout, of coreutils")
+}
+
+/// The output of a program that succeeded.
+pub(crate) fn ran(name: &str, output: &Output) -> String {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name}: {:?}\n{stdout}\n{stderr}", output.status);
+    stdout.into_owned()
+}
