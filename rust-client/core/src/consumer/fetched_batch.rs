@@ -153,6 +153,12 @@ impl FetchedBatch {
         FetchedRecords { batch: self, cursor: RecordCursor::default(), next: self.first_offset() }
     }
 
+    /// Whether reading its records came upon bytes that are none: the next call for records says so.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        self.handed.malformed_at.load(Ordering::Acquire) >= 0
+    }
+
     /// The records as they lie in the log, inflated: all keys, values and headers are slices of it. For faces that hand them to
     /// another language as one piece.
     #[must_use]

@@ -236,6 +236,34 @@ impl Fetcher {
         None
     }
 
+    /// The batch right behind one that was taken, of the same partition, if it is there already and takes no more than so many bytes.
+    /// Else `None`; [`Self::take`] tells why.
+    pub fn take_behind(&mut self, taken: &FetchedBatch, max_bytes: usize) -> Option<FetchedBatch> {
+        let key = TopicPartition { topic: taken.topic().clone(), partition: taken.partition() };
+        let partition = self.subscription.partitions.get_mut(&key)?;
+        if !taken.is_valid() || taken.is_malformed() || partition.paused {
+            return None;
+        }
+        let batch = match partition.entries.pop_front()? {
+            Entry::Batch(batch) if batch.inflated_len() <= max_bytes => batch,
+            other => {
+                partition.entries.push_front(other);
+                return None;
+            }
+        };
+        partition.buffered = partition.buffered.saturating_sub(batch.weight);
+        partition.taken_to = batch.next_offset();
+        partition.taken_epoch = batch.leader_epoch();
+        self.wake |= partition.entries.is_empty() && partition.state != FetchState::Fetching;
+        self.wake |= partition.left_out && partition.buffered < self.settings.queued_min_messages / 2;
+        self.consume_taken();
+        self.taken = Some(batch.handed().clone());
+        self.counters.batches_consumed += 1;
+        self.counters.records_consumed += batch.len_hint() as u64;
+        self.counters.bytes_consumed += batch.inflated_len() as u64;
+        Some(batch)
+    }
+
     /// Whether [`Self::take`] would find something, or at least look in vain only once.
     #[must_use]
     pub fn is_ready(&self) -> bool {
