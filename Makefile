@@ -111,7 +111,7 @@ node: setup-rust ## the Node package and its platform's package in dist/node, tr
 
 test-node: setup-rust ## the Node package's tests, against the broker in the box
 	@bash node/tools/build.sh
-	cd node && node --test test/
+	cd node && node --test test/*.test.mjs
 
 demo-node: setup-rust ## the main job from Node: files as messages out and back, byte for byte (ARGS="FOLDER")
 	@bash node/tools/build.sh release

@@ -184,6 +184,9 @@ export class Consumer {
     if (config.eachBatch && config.eachMessage) {
       throw new KafkaJSNonRetriableError('Only one of eachMessage and eachBatch can be given to consumer#run')
     }
+    if (this.#topics.size === 0) {
+      throw new KafkaJSNonRetriableError('The consumer is subscribed to no topic: call consumer#subscribe first')
+    }
     this.#isStarted = true
     await this.#start(config)
   }
@@ -224,6 +227,10 @@ export class Consumer {
     const groupId = this.#groupId
     const { retryCount, retryTime } = e as { retryCount?: number; retryTime?: number }
     this.#logger.error(`Crash: ${e.name}: ${e.message}`, { groupId, retryCount, stack: e.stack })
+    // Its loop goes on when the consumer is started again.
+    const iterator = this.#iterator
+    this.#iterator = undefined
+    iterator?.interrupt()
     await this.disconnect().catch((failed: Error) =>
       this.#logger.error(`Caught error when disconnecting the consumer: ${failed.message}`, { groupId }),
     )
@@ -242,9 +249,10 @@ export class Consumer {
     }
     this.#instrumentation.emit(EVENTS.CRASH, { error: e, groupId, restart })
     if (!restart) {
-      this.#iterator?.fail(e)
+      iterator?.fail(e)
       return
     }
+    this.#iterator = iterator
     const pause = retryTime ?? this.#retry.initialRetryTime
     this.#logger.error(`Restarting the consumer in ${pause}ms`, { retryCount, retryTime: pause, groupId })
     this.#isStarted = true
@@ -354,8 +362,7 @@ export class Consumer {
     }
     const iterator = new MessageIterator(() => this.stop())
     this.#iterator = iterator
-    this.#isStarted = true
-    this.#start(iterator.config).catch((e) => iterator.fail(e as Error))
+    this.run(iterator.config).catch((e) => iterator.fail(e as Error))
     return iterator
   }
 }

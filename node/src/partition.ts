@@ -17,6 +17,8 @@ export class Partition {
   committed = -1
   /** The batch that is being handed out. */
   batch: FetchedBatch | undefined
+  /** With several partitions at once: somebody goes through its batches. */
+  isWorkedOn = false
   /** Batches that wait for it: with several partitions at once. */
   readonly queue: FetchedBatch[] = []
   #waiters: (() => void)[] = []

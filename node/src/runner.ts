@@ -58,7 +58,7 @@ export class Runner {
   #joinBegan = Date.now()
   /** Partitions that are being worked on, with several at once. */
   readonly #working = new Set<Promise<void>>()
-  #crash: Error | undefined
+  #errorsBeforeJoin = 0
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -135,17 +135,21 @@ export class Runner {
             await Promise.race(this.#working)
           }
         }
-        if (this.#crash) throw this.#crash
       }
     } catch (e) {
-      if (!this.#isRunning) return
-      this.#isRunning = false
-      this.#joined?.()
-      // Not awaited: it stops this runner, which waits for this loop.
-      queueMicrotask(() => void this.#options.onCrash(e as Error))
+      this.#crash(e as Error)
     } finally {
       if (concurrency > 1) await Promise.allSettled(this.#working)
     }
+  }
+
+  /** Once, from wherever it came. */
+  #crash(e: Error): void {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    this.#joined?.()
+    // Not awaited: it stops this runner, which waits for its loop.
+    queueMicrotask(() => void this.#options.onCrash(e))
   }
 
   #queued(): number {
@@ -157,14 +161,17 @@ export class Runner {
   /** Several partitions at once, and of each one batch after the other. */
   #dispatch(partition: Partition, batch: FetchedBatch): void {
     partition.queue.push(batch)
-    if (partition.queue.length > 1 || partition.batch !== undefined) return
+    if (partition.isWorkedOn) return
+    partition.isWorkedOn = true
     const work = (async () => {
       try {
         for (let next = partition.queue.shift(); next; next = partition.queue.shift()) {
           await this.#process(partition, next)
         }
       } catch (e) {
-        this.#crash ??= e as Error
+        this.#crash(e as Error)
+      } finally {
+        partition.isWorkedOn = false
       }
     })()
     this.#working.add(work)
@@ -188,6 +195,10 @@ export class Runner {
       if (!error.retriable && !GOES_ON.has(error.kind ?? '')) throw error
       // The core goes on by itself; it tells what does not come right for some time.
       logger.error(error.message, { groupId })
+      const { retries, initialRetryTime } = this.#options.retry
+      if (this.#partitions.size === 0 && ++this.#errorsBeforeJoin > retries) {
+        throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: retries, retryTime: initialRetryTime })
+      }
       return undefined
     } finally {
       this.#isTaking = false
@@ -260,8 +271,8 @@ export class Runner {
       }
       answer()
     }
-    // Lost ones are another's already: there is nothing to wait for.
-    if (kind === 'lost' || resting.length === 0) gone()
+    // Lost ones are another's already: there is nothing to wait for. Nor is there after `stop`, which has waited.
+    if (kind === 'lost' || resting.length === 0 || !this.#isRunning) gone()
     else void Promise.all(resting).then(gone)
   }
 
@@ -297,7 +308,7 @@ export class Runner {
       .catch((e: KafkaJSError & { kind?: string }) => {
         if (!this.#isRunning) return
         if (e.retriable || GOES_ON.has(e.kind ?? '')) this.#options.logger.error(e.message)
-        else this.#crash ??= e
+        else this.#crash(e)
       })
       .finally(() => {
         this.#isServing = false
@@ -489,7 +500,7 @@ export class Runner {
         await turn()
       }
       if (hasThreshold) this.#offsets.autoCommitIfDue()
-      if (partition.isStale || !this.#isRunning || this.#crash !== undefined) return false
+      if (partition.isStale || !this.#isRunning) return false
       if (this.#options.paused.size > 0 && this.#isPaused(partition)) return i === batch.count - 1
     }
     return true

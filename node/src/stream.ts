@@ -71,6 +71,12 @@ export class MessageIterator implements AsyncIterator<Message, undefined> {
     const asking = this.#asking
     this.#asking = []
     for (const { resolve } of asking) resolve(ENDED)
+    this.interrupt()
+  }
+
+  /** What was handed out last is not done with: it comes again. */
+  interrupt(): void {
+    this.#offered = undefined
     const done = this.#done
     this.#done = undefined
     done?.reject(new KafkaJSNonRetriableError('The loop over the consumer was left'))

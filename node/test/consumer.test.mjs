@@ -64,6 +64,31 @@ test('eachBatch: what is resolved counts, and comes no more', async (t) => {
   assert.deepEqual(chunks.flat(), Array.from({ length: 100 }, (_, i) => `${i}`))
 })
 
+test('small batches of the log come together', async (t) => {
+  const { kafka } = await filled(t, 0)
+  const producer = await producerOf(t, kafka)
+  for (let i = 0; i < 100; i++) {
+    const headers = { i: `${i}`, twice: ['a', `${i}`] }
+    await producer.send({ topic: 't', messages: [{ key: `k${i}`, value: 'v'.repeat(i), headers, timestamp: `${1000 + i}` }] })
+  }
+  const consumer = await consumerOf(t, kafka, 't')
+  const batches = new Gathered()
+  let seen = 0
+  await consumer.run({
+    eachBatch: async ({ batch }) => {
+      for (const { key, value, headers, timestamp, offset } of batch.messages) {
+        const expected = [`k${seen}`, 'v'.repeat(seen), `${seen}`, `a${seen}`, `${1000 + seen}`, `${seen}`]
+        assert.deepEqual([`${key}`, `${value}`, `${headers.i}`, headers.twice.join(''), timestamp, offset], expected)
+        seen++
+      }
+      batches.add(batch.messages.length)
+      if (seen === 100) batches.add('all')
+    },
+  })
+  while (batches.items.at(-1) !== 'all') await batches.count(batches.items.length + 1)
+  assert.ok(batches.items.length < 20, `${batches.items}`)
+})
+
 test('instrumentation events', async (t) => {
   const { kafka } = await filled(t, 10)
   const consumer = kafka.consumer({ groupId: 'g' })
@@ -282,6 +307,21 @@ test('several partitions at once, each in its order', async (t) => {
   }
 })
 
+test('a handler that fails for good ends the consumer with several partitions at once too', async (t) => {
+  const { kafka, send } = await filled(t, 0, { topics: ['t:4'] })
+  await send(Array.from({ length: 40 }, (_, i) => i))
+  const consumer = await consumerOf(t, kafka, 't')
+  const crashed = event(consumer, consumer.events.CRASH)
+  await consumer.run({
+    partitionsConsumedConcurrently: 4,
+    eachMessage: async () => {
+      throw new KafkaJSNonRetriableError('for good')
+    },
+  })
+  const { error, restart } = await crashed
+  assert.deepEqual([error.message, restart], ['for good', false])
+})
+
 test('for await, message by message; the one at which it is left comes again', async (t) => {
   const { kafka } = await filled(t, 10)
   const consumer = await consumerOf(t, kafka, 't')
@@ -335,5 +375,6 @@ test('a consumer’s mistakes are told', async (t) => {
   assert.throws(() => kafka.consumer({ groupId: 'g', heartbeatInterval: 30000 }), /lower than sessionTimeout/)
   assert.throws(() => kafka.consumer({ groupId: 'g', partitionAssigners: [() => {}] }), { name: 'KafkaJSNotImplemented' })
   const consumer = kafka.consumer({ groupId: 'g' })
+  await assert.rejects(consumer.run({ eachMessage: () => {} }), /subscribed to no topic/)
   await assert.rejects(consumer.describeGroup(), { name: 'KafkaJSNotImplemented', message: /describeGroup/ })
 })

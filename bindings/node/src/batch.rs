@@ -21,62 +21,104 @@ fn word(number: usize) -> i32 {
     i32::try_from(number).unwrap_or(-1)
 }
 
-/// Begin and length of a part of `whole`.
-fn place(whole: &[u8], part: Option<&[u8]>) -> [i32; 2] {
+/// Begin and length of a part of `whole`, which itself begins at `shift`.
+fn place(whole: &[u8], part: Option<&[u8]>, shift: usize) -> [i32; 2] {
     match part {
         None => [0, -1],
         Some(part) => {
             let at = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-            [word(at.min(whole.len())), word(part.len())]
+            [word(shift + at.min(whole.len())), word(part.len())]
         }
     }
 }
 
-/// What JavaScript reads of a batch: the number to speak of it, topic, partition, first offset, how many records, the offset behind,
-/// the bytes, the table, the high watermark.
-pub(crate) fn to_js(env: sys::napi_env, at: u32, batch: &FetchedBatch, high: i64) -> Raw {
-    let payload = batch.payload();
-    let whole: &[u8] = payload;
-    let first = batch.first_offset();
-    let mut table: Vec<i32> = Vec::with_capacity(batch.len_hint().min(whole.len()) * WORDS);
-    let mut headers: Vec<i32> = Vec::new();
-    let mut with_headers: Vec<(usize, usize)> = Vec::new();
-    let mut count = 0_usize;
-    for record in batch.records() {
-        let delta = i32::try_from(record.offset.saturating_sub(first)).unwrap_or(i32::MAX);
-        let timestamp = record.timestamp;
-        let [key, key_len] = place(whole, record.key);
-        let [value, value_len] = place(whole, record.value);
-        #[expect(clippy::cast_possible_truncation, reason = "the two halves of a timestamp")]
-        table.extend([delta, (timestamp >> 32) as i32, timestamp as i32, key, key_len, value, value_len, 0]);
-        if !record.headers.is_empty() {
-            with_headers.push((table.len() - 1, headers.len()));
-            headers.push(word(record.headers.len()));
-            for header in record.headers {
-                headers.extend(place(whole, Some(header.key.as_bytes())));
-                headers.extend(place(whole, header.value));
+/// Batches of up to so many bytes are handed out together, until they have [`TOGETHER`] bytes.
+pub(crate) const SMALL: usize = 16 * 1024;
+pub(crate) const TOGETHER: usize = 64 * 1024;
+
+/// Offsets in the table count from the first, in 32 bits.
+pub(crate) fn fits(first: &FetchedBatch, next: &FetchedBatch) -> bool {
+    i32::try_from(next.next_offset().saturating_sub(first.first_offset())).is_ok()
+}
+
+/// The table as it grows: of all batches, whose bytes lie one behind the other.
+#[derive(Default)]
+struct Table {
+    words: Vec<i32>,
+    headers: Vec<i32>,
+    /// Where in `words` is to be told where in `headers` a record's are.
+    with_headers: Vec<(usize, usize)>,
+    count: usize,
+}
+
+impl Table {
+    fn add(&mut self, batch: &FetchedBatch, first: i64, shift: usize) {
+        let whole: &[u8] = batch.payload();
+        let place = |part| place(whole, part, shift);
+        for record in batch.records() {
+            let delta = i32::try_from(record.offset.saturating_sub(first)).unwrap_or(i32::MAX);
+            let timestamp = record.timestamp;
+            let [key, key_len] = place(record.key);
+            let [value, value_len] = place(record.value);
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves of a timestamp")]
+            self.words.extend([delta, (timestamp >> 32) as i32, timestamp as i32, key, key_len, value, value_len, 0]);
+            if !record.headers.is_empty() {
+                self.with_headers.push((self.words.len() - 1, self.headers.len()));
+                self.headers.push(word(record.headers.len()));
+                for header in record.headers {
+                    self.headers.extend(place(Some(header.key.as_bytes())));
+                    self.headers.extend(place(header.value));
+                }
+            }
+            self.count += 1;
+        }
+    }
+
+    fn finish(mut self) -> (Vec<i32>, usize) {
+        let behind = self.words.len();
+        for (slot, begin) in self.with_headers {
+            if let Some(slot) = self.words.get_mut(slot) {
+                *slot = word(behind + begin);
             }
         }
-        count += 1;
+        self.words.extend(self.headers);
+        (self.words, self.count)
     }
-    let behind = table.len();
-    for (slot, begin) in with_headers {
-        if let Some(slot) = table.get_mut(slot) {
-            *slot = word(behind + begin);
+}
+
+/// What JavaScript reads of batches that are handed out as one: the number to speak of them, topic, partition, first offset, how many
+/// records, the offset behind, the bytes, the table, the high watermark.
+pub(crate) fn to_js(env: sys::napi_env, at: u32, batches: &[FetchedBatch], high: i64) -> Raw {
+    let (Some(head), Some(last)) = (batches.first(), batches.last()) else { return raw::null(env) };
+    let first = head.first_offset();
+    let hint = batches.iter().map(|batch| batch.len_hint().min(batch.payload().len())).sum::<usize>();
+    let mut table = Table { words: Vec::with_capacity(hint * WORDS), ..Table::default() };
+    let bytes = match batches {
+        [one] => {
+            table.add(one, first, 0);
+            payload_to_js(env, one)
         }
-    }
-    table.extend(headers);
+        several => {
+            let mut bytes = Vec::with_capacity(TOGETHER);
+            for batch in several {
+                table.add(batch, first, bytes.len());
+                bytes.extend_from_slice(batch.payload());
+            }
+            raw::copied(env, &bytes)
+        }
+    };
+    let (words, count) = table.finish();
     raw::array(
         env,
         [
             raw::double(env, f64::from(at)),
-            raw::string(env, batch.topic().as_str()),
-            raw::int32(env, batch.partition()),
+            raw::string(env, head.topic().as_str()),
+            raw::int32(env, head.partition()),
             raw::double(env, to_number(first)),
             raw::int32(env, word(count)),
-            raw::double(env, to_number(batch.next_offset())),
-            payload_to_js(env, batch),
-            raw::typed(env, sys::TypedarrayType::int32_array, &table),
+            raw::double(env, to_number(last.next_offset())),
+            bytes,
+            raw::typed(env, sys::TypedarrayType::int32_array, &words),
             raw::double(env, to_number(high)),
         ],
     )

@@ -28,7 +28,9 @@ const STALE: i32 = 2;
 pub(crate) struct ConsumerHandle {
     kept: Kept<Arc<Consumer>>,
     /// Those that JavaScript has and is not done with.
-    batches: RefCell<Slots<FetchedBatch>>,
+    batches: RefCell<Slots<Vec<FetchedBatch>>>,
+    /// Taken, and not for one batch with those before it.
+    left_over: RefCell<Option<FetchedBatch>>,
     pub(crate) questions: Arc<Questions>,
     pub(crate) on_question: RefCell<Option<Reference>>,
 }
@@ -85,6 +87,7 @@ pub fn consumer_create(env: Env, client: u32, properties: Vec<String>, topics: V
     Ok(handles::add_consumer(Rc::new(ConsumerHandle {
         kept: Kept::new(Arc::new(consumer)),
         batches: RefCell::new(Slots::new()),
+        left_over: RefCell::default(),
         questions,
         on_question: RefCell::default(),
     })))
@@ -109,8 +112,8 @@ pub fn consumer_answer(consumer: u32, question: u32) {
 pub fn consumer_close(consumer: u32) -> napi::Result<Answer> {
     answer(async move {
         let Some(handle) = handles::consumer(consumer) else { return Ok(Value::Undefined) };
-        let batches = handle.batches.replace(Slots::new());
-        drop(batches);
+        let held = (handle.batches.replace(Slots::new()), handle.left_over.take());
+        drop(held);
         let closing = handle.get()?.close();
         let closed = Asking { future: Box::pin(closing), handle: handle.clone() }.await;
         handles::remove_consumer(consumer);
@@ -201,6 +204,26 @@ pub fn consumer_group(env: Env, consumer: u32) -> napi::Result<Answer> {
     Ok(Answer(value.into_js(env.raw())))
 }
 
+/// A batch, with those behind it that are there already if they are small: one to JavaScript.
+fn together(handle: &ConsumerHandle, consumer: &Consumer, batch: FetchedBatch) -> Vec<FetchedBatch> {
+    let mut bytes = batch.payload().len();
+    let mut taken = vec![batch];
+    while bytes < batch::TOGETHER
+        && let (Some(first), Some(last)) = (taken.first(), taken.last())
+        && last.payload().len() <= batch::SMALL
+        && let Some(next) = consumer.next_behind(last, batch::SMALL)
+    {
+        next.hand_out_by_record();
+        if !batch::fits(first, &next) {
+            handle.left_over.replace(Some(next));
+            break;
+        }
+        bytes += next.payload().len();
+        taken.push(next);
+    }
+    taken
+}
+
 /// `consumerNext(consumer)`: a promise for the next batch ([`batch::to_js`]), or `null` once the consumer is closed.
 pub(crate) unsafe extern "C" fn next(env: sys::napi_env, info: sys::napi_callback_info) -> Raw {
     raw::guarded(env, || {
@@ -210,21 +233,29 @@ pub(crate) unsafe extern "C" fn next(env: sys::napi_env, info: sys::napi_callbac
         let next = async move {
             let handle = found(consumer)?;
             let consumer = handle.get()?.clone();
-            let taken = consumer.clone();
-            let future = Box::pin(async move { taken.next().await });
-            let batch = Asking { future, handle: handle.clone() }.await?;
+            let left_over = handle.left_over.take();
+            let batch = match left_over {
+                Some(batch) => Some(batch),
+                None => {
+                    let taking = consumer.clone();
+                    let future = Box::pin(async move { taking.next().await });
+                    Asking { future, handle: handle.clone() }.await?
+                }
+            };
             Ok(batch.map(|batch| {
                 batch.hand_out_by_record();
                 let marks = consumer.cached_watermarks(batch.topic().as_str(), batch.partition());
-                (handle, batch, marks.and_then(|marks| marks.high_watermark).unwrap_or(-1))
+                let high = marks.and_then(|marks| marks.high_watermark).unwrap_or(-1);
+                let taken = together(&handle, &consumer, batch);
+                (handle, taken, high)
             }))
         };
-        current.promise(next, |env, batch| match batch {
+        current.promise(next, |env, taken| match taken {
             None => raw::null(env),
-            Some((handle, batch, high)) => {
+            Some((handle, taken, high)) => {
                 let mut batches = handle.batches.borrow_mut();
-                let at = batches.insert(batch);
-                batches.get(at).map_or_else(|| raw::null(env), |batch| batch::to_js(env, at, batch, high))
+                let at = batches.insert(taken);
+                batches.get(at).map_or_else(|| raw::null(env), |taken| batch::to_js(env, at, taken, high))
             }
         })
     })
@@ -245,11 +276,11 @@ pub(crate) unsafe extern "C" fn progress(env: sys::napi_env, info: sys::napi_cal
         unsafe { sys::napi_get_value_bool(env, done, &raw mut is_done) };
         let mut told = STALE;
         let mut batches = handle.batches.borrow_mut();
-        if let Some(batch) = batches.get(at) {
+        if let Some(taken) = batches.get(at) {
             if offset >= 0 {
-                batch.consumed_to(offset);
+                taken.iter().for_each(|batch| batch.consumed_to(offset));
             }
-            told = if batch.is_valid() { 0 } else { STALE };
+            told = if taken.first().is_some_and(FetchedBatch::is_valid) { 0 } else { STALE };
         }
         let ended = if is_done { batches.remove(at) } else { None };
         drop(batches);

@@ -209,8 +209,7 @@ impl ProducerHandle {
         let errors = raw::array(env, errors);
         let settled = self.settled.borrow().as_ref().map(Reference::get);
         if let Some(settled) = settled {
-            // It resolves promises and does not throw.
-            raw::call(env, settled, &[table, errors]);
+            raw::call_quietly(env, settled, &[table, errors]);
         }
     }
 
@@ -481,10 +480,11 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
             handle.take(leaving, table, utf8, bytes);
         } else {
             raw::utf16(env, text, len, units);
-            if records::transcode(table, units, lengths, utf8).is_some() {
-                *wide = utf8.len() != units.len();
-                handle.take(leaving, lengths, utf8, bytes);
+            if records::transcode(table, units, lengths, utf8).is_none() {
+                return raw::throw(env, error::to_js(env, &malformed()));
             }
+            *wide = utf8.len() != units.len();
+            handle.take(leaving, lengths, utf8, bytes);
         }
         handle.scratch.replace(scratch);
         raw::undefined(env)
