@@ -66,7 +66,7 @@ fn a_group_of_kip_848_is_described_with_what_each_member_is_to_read() {
         let [one] = found.members.as_slice() else { panic!("{found:?}") };
         assert_eq!((one.upgraded, one.member_epoch.is_some()), (Some(true), true));
         assert_eq!((one.host.as_str(), one.client_id.is_empty()), ("/127.0.0.1", false));
-        assert_eq!(one.subscribed_topics, [topic.clone()]);
+        assert_eq!(one.subscribed_topics.as_slice(), std::slice::from_ref(&topic));
         let mut assignment = one.assignment.clone().unwrap();
         assignment.sort();
         assert_eq!(assignment, partitions(&topic, &[0, 1]));
