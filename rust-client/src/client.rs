@@ -346,7 +346,8 @@ impl ClientInner {
             let before = self.cluster.swap(cluster.clone());
             drop(updater);
             log_changes(&before, &cluster);
-            self.news.set(News { version, error: None });
+            // Whether metadata can be had is another question.
+            self.news.change(|news| news.version = version);
         }
     }
 

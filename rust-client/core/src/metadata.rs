@@ -115,6 +115,11 @@ impl Cluster {
         next
     }
 
+    /// Whether both have the same brokers, topics and leaders.
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.brokers == other.brokers && self.topics == other.topics
+    }
+
     /// The name of the topic with this id.
     #[must_use]
     pub fn topic_name(&self, id: Uuid) -> Option<&Text> {
@@ -282,6 +287,10 @@ impl MetadataUpdater {
         if self.in_flight || now < self.deadline() {
             return None;
         }
+        if !self.unasked && now >= self.not_before + self.settings.retry_backoff_max {
+            // It has been quiet for some time: what is asked now is about something else.
+            self.attempts = 0;
+        }
         self.in_flight = true;
         self.asked = false;
         self.unasked = false;
@@ -359,9 +368,12 @@ impl MetadataUpdater {
             self.asked = true;
             self.back_off(now);
         } else {
-            self.attempts = 0;
-            // A refresh asked for by an error that this answer did not settle waits a backoff, so that errors make no storm.
-            self.not_before = now + self.settings.retry_backoff;
+            // A refresh asked for by an error that this answer did not settle waits a backoff, and a longer one as long as the answers
+            // tell nothing new (KIP-580), so that errors make no storm.
+            if !next.says_the_same(&self.cluster) {
+                self.attempts = 0;
+            }
+            self.back_off(now);
         }
         if self.partial && self.topics.keys().any(|name| !next.topics.contains_key(name)) {
             // The others come next.
@@ -481,10 +493,27 @@ mod tests {
     fn errors_by_the_thousand_make_no_storm() {
         let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
         let good = || Some(MetadataResponse { brokers: vec![broker.clone()], ..MetadataResponse::default() });
-        // The backoff between two answers; with failures it grows to retry.backoff.max.ms.
-        assert!((95..=101).contains(&requests(good)), "{}", requests(good));
-        let failing = requests(|| None);
-        assert!((10..=18).contains(&failing), "{failing}");
+        // The wait grows to retry.backoff.max.ms, with failures and with answers that tell nothing new.
+        for requests in [requests(good), requests(|| None)] {
+            assert!((10..=18).contains(&requests), "{requests}");
+        }
+        // Answers that tell something new: the cluster settles, and the wait stays short.
+        let epochs = std::cell::Cell::new(0);
+        let partition = || ottla_protocol::messages::metadata::MetadataResponsePartition {
+            leader_id: 1,
+            leader_epoch: epochs.replace(epochs.get() + 1),
+            ..Default::default()
+        };
+        let topic = || ottla_protocol::messages::metadata::MetadataResponseTopic {
+            name: Some(Text::from("t")),
+            partitions: vec![partition()],
+            ..Default::default()
+        };
+        let moving = || {
+            let brokers = vec![broker.clone()];
+            Some(MetadataResponse { brokers, topics: vec![topic()], ..MetadataResponse::default() })
+        };
+        assert!((80..=130).contains(&requests(moving)), "{}", requests(moving));
     }
 
     #[test]
