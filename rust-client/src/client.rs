@@ -331,6 +331,12 @@ impl ClientInner {
         }
     }
 
+    /// Asks for all topics' metadata from now on, until it is said as often that this is not needed any more.
+    pub(crate) fn follow_all(&self, wanted: bool) {
+        lock(&self.updater).follow_all(wanted);
+        self.wake.notify_one();
+    }
+
     /// What is known of leaders is stale.
     pub(crate) fn refresh(&self) {
         lock(&self.updater).refresh();

@@ -28,6 +28,16 @@ pub(super) const PROPERTIES: &[Property] = &[
     .topic()
     .acts(),
     Property::new(
+        "exclude.internal.topics",
+        Consumer,
+        Bool,
+        "true",
+        Medium,
+        "Whether subscriptions by regular expression leave out Kafka's own topics (__consumer_offsets and the like). As in Java.",
+    )
+    .own()
+    .acts(),
+    Property::new(
         "isolation.level",
         Consumer,
         Enum(&["read_uncommitted", "read_committed"]),

@@ -49,6 +49,7 @@ fn cluster(version: u64, id: Uuid, leaders: &[(i32, i32)]) -> Arc<Cluster> {
     let topic = TopicInfo { name: TOPIC, id, error: ErrorCode::None, is_internal: false, partitions: partitions.collect() };
     let broker = |id| (id, BrokerInfo { id, host: Text::from_static("host"), port: 9092, rack: None });
     Arc::new(Cluster {
+        all_topics: false,
         version,
         cluster_id: None,
         controller: 1,

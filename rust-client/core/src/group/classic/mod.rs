@@ -268,7 +268,14 @@ impl ClassicMembership {
 impl Membership for ClassicMembership {
     fn handle(&mut self, now: Instant, event: MembershipEvent) {
         match event {
-            MembershipEvent::Subscribed(topics) => self.on_subscribed(now, topics),
+            MembershipEvent::Subscribed(topics) => {
+                if !topics.is_empty() {
+                    self.polled_at = now;
+                }
+                self.await_poll = false;
+                self.on_subscribed(now, topics);
+            }
+            MembershipEvent::TopicsMatched(topics) => self.on_subscribed(now, topics),
             MembershipEvent::TopicsChanged(topics) => self.on_topics(topics),
             MembershipEvent::ApplicationPolled => {
                 self.polled_at = now;

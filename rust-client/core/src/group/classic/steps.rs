@@ -157,14 +157,12 @@ impl ClassicMembership {
 
     pub(super) fn on_subscribed(&mut self, now: Instant, topics: BTreeSet<Text>) {
         self.topics = topics;
-        self.await_poll = false;
         if self.topics.is_empty() {
             self.leave_by = self.leave_by.min(now + self.settings.max_poll_interval);
             if !self.signal(now, Signal::Unsubscribe) && !matches!(self.state, State::Departing | State::Leaving) {
                 self.leave_by = Instant::FAR_FUTURE;
             }
         } else {
-            self.polled_at = now;
             self.signal(now, Signal::Subscribe);
         }
     }
