@@ -2,6 +2,7 @@
 
 mod coordinators;
 mod kinds;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -103,6 +104,8 @@ fn a_group_is_listed_and_described_with_its_members_and_goes_when_they_are_gone(
         assert_eq!(listed(&GroupFilter::all().group_type(GroupType::Consumer)), None);
 
         let delete = || admin.delete_groups_blocking([&group]).unwrap().remove(&group).unwrap();
+        // What groups commit lies in a topic of Kafka's own.
+        assert!(admin.describe_topic_blocking("__consumer_offsets").unwrap().is_internal);
         let refused = delete();
         assert_eq!(code(&refused), Some(ErrorCode::NonEmptyGroup));
         let error = refused.unwrap_err();

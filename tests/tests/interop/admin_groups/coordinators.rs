@@ -6,7 +6,7 @@ use ottla::{Client, ErrorCode, ErrorKind, GroupFilter, ListGroupOffsetsSpec, Mem
 use ottla_broker::{ApiKey, Broker, Effect, Rule};
 
 use super::{code, codes, describe, offsets, partitions};
-use crate::helper::{client, in_time};
+use crate::helper::{PATIENCE, client, in_time};
 
 fn three() -> Broker {
     Broker::builder().brokers(3).topic("t", 2).start().unwrap()
@@ -118,6 +118,31 @@ fn a_coordinator_that_really_moved_is_found() {
     for group in &groups {
         assert_eq!(codes(&client.admin().alter_group_offsets_blocking(group, offsets("t", &[(0, 9)])).unwrap()), [None]);
     }
+}
+
+#[test]
+fn a_coordinator_that_stops_while_it_is_asked_is_replaced() {
+    let broker = three();
+    broker.journal().keep(1_000);
+    let client = quick(broker.bootstrap_servers(), "60000");
+    let groups = ten_groups(&client);
+    let at = coordinators(&client, &groups)[0];
+    broker.journal().clear();
+    let silent = Rule { broker: Some(at), ..Rule::on(ApiKey::ConsumerGroupDescribe, Effect::Silence { applied: false }).once() };
+    broker.add_fault(silent).unwrap();
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| coordinators(&client, &groups));
+        let seen = broker
+            .journal()
+            .wait_for_blocking(PATIENCE, |entry| entry.api == ApiKey::ConsumerGroupDescribe && entry.broker == at);
+        assert!(seen.is_some());
+        broker.stop_broker(at).unwrap();
+        let after = asked.join().unwrap();
+        assert!(!after.contains(&at), "{after:?}");
+    });
+    // The others have taken over its groups.
+    let listed = client.admin().list_groups_blocking(&GroupFilter::all()).unwrap();
+    assert_eq!(listed.groups.into_iter().map(|listing| listing.group_id).collect::<Vec<_>>(), groups);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla::{Client, ConsumerGroupState, ErrorCode, GroupFilter, GroupType, ListGroupOffsetsSpec, Record, TopicPartition};
+use ottla_broker::Broker;
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
 use super::{code, codes, described, offsets, partitions};
@@ -113,4 +114,18 @@ fn a_share_group_is_listed_with_its_type() {
         let error = super::describe(client, &group).unwrap_err();
         assert_eq!((error.code(), error.group()), (Some(ErrorCode::GroupIdNotFound), Some(group.as_str())));
     });
+}
+
+#[test]
+fn on_broker_lite_javas_consumer_hears_that_the_newer_protocol_is_not_served() {
+    let lite = Broker::start_blocking().unwrap();
+    let servers = lite.bootstrap_servers();
+    lite.create_topic("t", 1).unwrap();
+    let arguments = ["--bootstrap-server", servers, "--topic", "t", "--group", "g", "--timeout-ms", "60000"];
+    let newer = ["--command-property", "group.protocol=consumer"];
+    let output = LiveKafka::shared().run_tool(CONSUMER, &[arguments.as_slice(), &newer].concat(), b"").unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(said.contains("UnsupportedVersionException") && said.contains("Set group.protocol=classic"), "{said}");
+    let client = client(servers, &[]);
+    assert!(client.admin().list_groups_blocking(&GroupFilter::all()).unwrap().all().unwrap().is_empty());
 }
