@@ -71,8 +71,11 @@ impl ClassicMembership {
 
     /// Asks to give these up, behind what is asked already. Without a generation they are lost: that is asked when it is their
     /// turn.
-    fn ask_only(&mut self, given_up: Vec<TopicPartition>) {
+    fn ask_only(&mut self, mut given_up: Vec<TopicPartition>) {
         self.questions.clear();
+        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.kind != QuestionKind::Assigned) {
+            given_up.retain(|partition| !asked.partitions.contains(partition));
+        }
         if self.generation.is_some() && !given_up.is_empty() {
             self.questions.push_back((QuestionKind::Revoked, given_up));
         }
