@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::group::assignor::{GroupAssignment, GroupTopics, LastAssignment, MemberAssignment, MemberSubscription};
 use crate::group::membership::{GroupResponse, MembershipCommand};
 use crate::group::{decode_assignment, decode_subscription, encode_assignment};
+use crate::mutants::{self, Mutant};
 use crate::time::Instant;
 
 impl ClassicMembership {
@@ -102,6 +103,9 @@ impl ClassicMembership {
             ErrorCode::CoordinatorNotAvailable | ErrorCode::NotCoordinator => {
                 self.note(now, Error::kafka(code, TRIED));
                 self.on_coordinator_lost(now);
+            }
+            ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId if mutants::is(Mutant::GenerationIgnored) => {
+                self.heard_at = now
             }
             ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId => self.generation_lost(now, code, TRIED),
             ErrorCode::FencedInstanceId => self.fenced(now, TRIED),
