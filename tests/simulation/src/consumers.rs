@@ -234,7 +234,7 @@ impl Application {
                 let position = self.consumer.position(&topic_name(place.0), place.1);
                 if valid && position != Some(offset + 1) {
                     let what = format!("the position of {place:?} is {position:?} behind offset {offset}");
-                    self.world.history().violation(what);
+                    self.world.history().mismatch(what);
                 }
             }
         }
