@@ -2,6 +2,7 @@
 
 mod addresses;
 mod clocks;
+mod idle;
 mod lines;
 mod rebootstrap;
 mod reconnecting;

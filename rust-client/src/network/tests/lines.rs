@@ -215,6 +215,7 @@ async fn a_throttled_producer() {
         rig.send(0).await.await.unwrap();
     }
     assert_eq!(rig.lines.take(), of([("the broker throttles this producer", 1)]));
+    assert_eq!(rig.producer.metrics().throttle_time, Duration::from_millis(200 * 500));
     rig.broker.remove_fault(rule).unwrap();
     for _ in 0..10 {
         rig.send(0).await.await.unwrap();
