@@ -174,10 +174,9 @@ impl Consumer {
     /// one is asked for.
     ///
     /// # Errors
-    /// As [`Consumer::commit_offsets`].
+    /// As [`Consumer::commit_offsets`]; `UNKNOWN_TOPIC_OR_PARTITION`, the others' being committed, if a topic was deleted.
     pub async fn commit_positions(&self) -> Result<(), Error> {
-        let group = self.member()?;
-        group.commit(group.positions(), CommitMode::Sync).await
+        self.member()?.commit_positions().await
     }
 
     /// [`Consumer::commit_positions`] for callers without an executor.

@@ -21,7 +21,7 @@ use ottla_protocol::{Request, Text};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Group, Inner, positions};
+use super::{Group, Inner, positions, there};
 use crate::client::ClientInner;
 use crate::consumer::Work;
 use crate::network::Purpose;
@@ -138,7 +138,7 @@ impl Driver {
         }
         if inner.close_by.is_none() && now >= inner.committer.auto_commit_at() {
             let identity = inner.identity();
-            let positions = positions(&inner, &group.consumer, &group.client.cluster());
+            let positions = there(positions(&inner, &group.consumer), &group.client.cluster());
             inner.committer.auto_commit(now, &positions, identity);
         }
         let mut deadline = inner.committer.auto_commit_at();

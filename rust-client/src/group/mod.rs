@@ -298,7 +298,7 @@ impl Group {
     /// Where the application stands in all partitions that it has, as far as that is known.
     fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let inner = self.inner();
-        let shared = positions(&inner, &self.consumer, &self.client.cluster());
+        let shared = positions(&inner, &self.consumer);
         shared.iter().filter_map(|(key, position)| Some((key.clone(), OffsetAndMetadata::of_position(position)?))).collect()
     }
 
@@ -332,6 +332,19 @@ impl Group {
         outcome(self.begin_commit(offsets, mode).await)
     }
 
+    /// Commits where the application stands. Of what was deleted that can't be: who waited for it would wait in vain.
+    async fn commit_positions(&self) -> Result<(), Error> {
+        let all = self.positions();
+        let there = there(all.clone(), &self.client.cluster());
+        let gone = all.into_keys().find(|key| !there.contains_key(key));
+        self.commit(there, CommitMode::Sync).await?;
+        gone.map_or(Ok(()), |key| {
+            let what = "while committing offsets: there is no such partition any more; the others' are committed";
+            let error = Error::kafka(ErrorCode::UnknownTopicOrPartition, what);
+            Err(error.with_topic(key.topic.as_str()).with_partition(key.partition))
+        })
+    }
+
     /// The last automatic commit of partitions that are given up.
     async fn final_commit(&self, positions: &BTreeMap<TopicPartition, Arc<Position>>) -> Result<(), Error> {
         let waiting = {
@@ -340,9 +353,8 @@ impl Group {
             let by = now + self.timeouts.api.min(self.config.max_poll_interval);
             let by = inner.close_by.map_or(by, |close| close.min(by));
             let identity = inner.identity();
-            let cluster = self.client.cluster();
-            let there = positions.iter().filter(|(key, _)| !cluster.is_gone(&key.topic, key.partition));
-            let id = inner.committer.final_commit(now, there, identity, by);
+            let positions = there(positions.clone(), &self.client.cluster());
+            let id = inner.committer.final_commit(now, &positions, identity, by);
             id.map(|id| {
                 let (tell, told) = oneshot::channel();
                 inner.commits.insert(id, tell);
@@ -376,7 +388,7 @@ impl Group {
             inner.close_by = Some(by);
             if !inner.subscribed {
                 let identity = inner.identity();
-                let positions = positions(&inner, &self.consumer, &self.client.cluster());
+                let positions = there(positions(&inner, &self.consumer), &self.client.cluster());
                 inner.committer.final_commit(now, &positions, identity, by);
             }
             inner.membership.handle(now, MembershipEvent::Close { leave, by });
@@ -419,8 +431,8 @@ impl Inner {
     }
 }
 
-/// Where the application stands in all partitions that it has, but for those that were deleted: nothing can be committed of them.
-fn positions(inner: &Inner, consumer: &Shared, cluster: &Cluster) -> BTreeMap<TopicPartition, Arc<Position>> {
+/// Where the application stands in all partitions that it has.
+fn positions(inner: &Inner, consumer: &Shared) -> BTreeMap<TopicPartition, Arc<Position>> {
     let mut all = inner.revoking.clone();
     let state = consumer.state();
     for key in state.fetcher.assignment() {
@@ -428,8 +440,13 @@ fn positions(inner: &Inner, consumer: &Shared, cluster: &Cluster) -> BTreeMap<To
             all.insert(key.clone(), position.clone());
         }
     }
-    all.retain(|key, _| !cluster.is_gone(&key.topic, key.partition));
     all
+}
+
+/// Without those that were deleted: nothing can be committed of them.
+fn there<T>(mut positions: BTreeMap<TopicPartition, T>, cluster: &Cluster) -> BTreeMap<TopicPartition, T> {
+    positions.retain(|key, _| !cluster.is_gone(&key.topic, key.partition));
+    positions
 }
 
 fn outcome(told: Result<CommitOutcome, oneshot::error::RecvError>) -> Result<(), Error> {

@@ -1,14 +1,14 @@
 //! Subscriptions that follow topics: those that come and go, and partitions that are added to one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ottla::{Client, Consumer, ErrorKind, NewTopic, Record};
+use ottla::{Answering, Client, Consumer, ErrorCode, ErrorKind, NewTopic, Rebalance, RebalanceListener, Record};
 use ottla_broker::Broker;
 use ottla_protocol::ApiKey;
 use ottla_protocol::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 
-use super::{LONG, Listener, ask, connected, until};
+use super::{LONG, ask, connected, until};
 
 /// A producer would make a topic anew that was deleted.
 const PROPERTIES: [(&str, &str); 3] =
@@ -39,12 +39,25 @@ async fn value(consumer: &Consumer) -> String {
     String::from_utf8(batch.records().next().unwrap().value.unwrap().to_vec()).unwrap()
 }
 
+/// Commits by hand what it gives up, and notes what comes of it.
+struct Commits(Arc<Mutex<Vec<Option<ErrorCode>>>>);
+
+impl RebalanceListener for Commits {
+    fn revoked(&self, rebalance: Rebalance) -> Answering {
+        let told = self.0.clone();
+        Box::pin(async move {
+            let result = rebalance.commit().await;
+            told.lock().unwrap().push(result.err().map(|error| error.code().unwrap()));
+        })
+    }
+}
+
 #[tokio::test]
 async fn topics_that_match_come_and_go() {
     let broker = Broker::builder().topic("orders-1", 1).topic("bills", 1).start().unwrap();
     let client = client(&broker).await;
-    let listener = Listener::default();
-    let consumer = client.consumer_builder().group("g").listener(listener.clone()).build().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let consumer = client.consumer_builder().group("g").listener(Commits(told.clone())).build().unwrap();
     consumer.subscribe(["^orders-"]).unwrap();
     until(&[&consumer], || assigned(&consumer) == ["orders-1/0"]).await;
     broker.create_topic("orders-2", 2).unwrap();
@@ -56,6 +69,7 @@ async fn topics_that_match_come_and_go() {
     client.admin().delete_topic("orders-2").await.unwrap();
     until(&[&consumer], || assigned(&consumer) == ["orders-1/0"]).await;
     assert_eq!(consumer.group_state().unwrap().state, "Stable");
+    assert_eq!(std::mem::take(&mut *told.lock().unwrap()), [None, Some(ErrorCode::UnknownTopicOrPartition)]);
     client.admin().delete_topic("orders-1").await.unwrap();
     until(&[&consumer], || consumer.group_state().unwrap().state == "Unsubscribed").await;
     let state = consumer.group_state().unwrap();

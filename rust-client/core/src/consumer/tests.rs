@@ -4,6 +4,7 @@ mod decoding;
 mod random_walk;
 mod replicas;
 mod requests;
+mod starts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
