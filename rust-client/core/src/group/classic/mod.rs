@@ -9,6 +9,8 @@ mod fuzz_tests;
 #[cfg(test)]
 mod group_tests;
 mod requests;
+#[cfg(test)]
+mod stall_tests;
 mod states;
 mod steps;
 #[cfg(test)]
