@@ -160,6 +160,7 @@ async fn a_broker_that_answers_the_handshake_and_nothing_else() {
         );
         rig.broker.remove_fault(rule).unwrap();
         delivery.await.unwrap();
+        minutes(1).await;
         assert_eq!(rig.lines.take(), of([("connected again", 1), ("no records wait to be sent again", 1)]));
     }
 }
@@ -172,7 +173,7 @@ async fn leaders_that_are_refused_lost_and_found() {
     rig.lines.take();
     // Hundreds of refusals.
     let refusal = Effect::Error { code: ErrorCode::NotLeaderOrFollower, applied: false };
-    let rule = rig.broker.add_fault(Rule::on(ApiKey::Produce, refusal)).unwrap();
+    let rule = rig.broker.add_fault(Rule::on(ApiKey::Produce, refusal.clone())).unwrap();
     let mut deliveries = Vec::new();
     for partition in 0..20 {
         deliveries.push(rig.send(partition).await);
@@ -184,7 +185,18 @@ async fn leaders_that_are_refused_lost_and_found() {
     for delivery in deliveries {
         delivery.await.unwrap();
     }
+    minutes(1).await;
     assert_eq!(rig.lines.take(), of([("no records wait to be sent again", 1)]));
+    // Every other one.
+    let rule = Rule { probability: 0.5, ..Rule::on(ApiKey::Produce, refusal) };
+    let rule = rig.broker.add_fault(rule).unwrap();
+    for round in 0..300 {
+        rig.send(round % 20).await.await.unwrap();
+    }
+    rig.broker.remove_fault(rule).unwrap();
+    minutes(1).await;
+    let half = rig.lines.take();
+    assert_eq!(half.values().sum::<usize>(), 2, "{half:?}");
     // Half of the partitions lose their only replica, and get it back.
     rig.broker.stop_broker(2).unwrap();
     let mut deliveries = Vec::new();
@@ -240,6 +252,7 @@ async fn producer_ids_and_epochs() {
     let lost = Effect::Error { code: ErrorCode::UnknownProducerId, applied: false };
     rig.broker.add_fault(Rule::on(ApiKey::Produce, lost).once()).unwrap();
     rig.send(0).await.await.unwrap();
+    minutes(1).await;
     let lines = rig.lines.take();
     assert_eq!(
         lines.get("a new epoch of the producer id: a partition's sequence has a hole, or its leader lost it"),
