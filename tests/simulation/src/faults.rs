@@ -96,7 +96,9 @@ pub(crate) fn draw(rng: &mut Rng, brokers: i64, topics: i64) -> Vec<i64> {
     let named = matches!(api, PRODUCE | FETCH | METADATA | LIST_OFFSETS);
     let topic = if named && rng.chance(500) { rng.between(0, topics - 1) } else { -1 };
     let per_mille = *rng.pick(&[1000, 1000, 300]);
-    vec![api, effect, value, i64::from(applied), broker, topic, rng.between(0, 3), rng.between(1, 6), per_mille]
+    let skip = rng.between(0, 3);
+    let skip = if api == INIT_PRODUCER_ID { 0 } else { skip };
+    vec![api, effect, value, i64::from(applied), broker, topic, skip, rng.between(1, 6), per_mille]
 }
 
 /// The same for requests to a group's coordinator.
@@ -140,6 +142,11 @@ pub(crate) fn draw_corruption(rng: &mut Rng) -> Vec<i64> {
     let api = *rng.pick(&[&apis[..], &more[..]].concat());
     let bits = *rng.pick(&[1, 3, 40]);
     vec![api, CORRUPT, bits, 1, -1, -1, rng.between(0, 3), rng.between(1, 8), *rng.pick(&[1000, 300])]
+}
+
+/// Whether a rule is about what is asked at the beginning only.
+pub(crate) fn strikes_early(numbers: &[i64]) -> bool {
+    numbers.first() == Some(&INIT_PRODUCER_ID)
 }
 
 /// Whether a rule's numbers damage responses.

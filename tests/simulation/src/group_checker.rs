@@ -21,7 +21,8 @@ pub fn check(history: &mut History, logs: &Logs, groups: &[i64]) {
             }
             let nothing = BTreeMap::new();
             let handed = history.groups.handed.get(&(*group, *place)).unwrap_or(&nothing);
-            for (offset, id) in log {
+            let end = history.groups.ends.get(place).copied().unwrap_or(0);
+            for (offset, id) in log.iter().filter(|(offset, _)| *offset < end) {
                 looked_for += 1;
                 let place = format!("{}-{}", topic_name(place.0), place.1);
                 match handed.get(offset) {

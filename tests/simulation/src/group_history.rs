@@ -88,6 +88,10 @@ pub struct GroupHistory {
     pub handed: BTreeMap<(i64, Place), BTreeMap<i64, BTreeSet<usize>>>,
     /// The highest offsets whose commit was answered with success. One that was late on its way may come behind it.
     pub accepted: BTreeMap<(i64, Place), i64>,
+    /// Where the logs ended when all was well. What was still on its way to the brokers may come later.
+    pub ends: BTreeMap<Place, i64>,
+    /// Groups that had a member whose last commit failed.
+    pub not_committed: BTreeSet<i64>,
     /// Who was told to read everything at the end.
     pub kept: BTreeMap<i64, usize>,
     /// The counts.

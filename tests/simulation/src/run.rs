@@ -19,7 +19,7 @@ use crate::group_history::{GroupChecked, group_name};
 use crate::history::{FIRST_TIMESTAMP, History, Place, ProducerTraits};
 use crate::network::{Access, Chances, Cut, Direction, Network};
 use crate::offload::Deferred;
-use crate::random::{derive, stream};
+use crate::random::{Draw, derive, stream};
 use crate::schedule::{Action, ClientPlan, Schedule, Verb, topic_name};
 use crate::strikes::Strikes;
 use crate::trace::{Trace, note};
@@ -27,6 +27,9 @@ use crate::{consumers, faults, group_checker, members, operator, producers, watc
 
 /// Longer than any run takes, in virtual time.
 const AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// By how much clients' wall clocks are off: nothing, an hour, 20 years, or so much that it is before 1970.
+const WALL_CLOCKS_OFF_MS: [i64; 5] = [0, 0, -3_600_000, 630_720_000_000, -FIRST_TIMESTAMP - 1];
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -224,7 +227,11 @@ impl<'a> Run<'a> {
         for (name, value) in &plan.properties {
             builder = builder.set(name, value).unwrap();
         }
+        // Nobody's wall clock is right, and nothing may depend on it: records carry their own timestamps.
+        let off = *stream(seed, &format!("wall clock {number}")).pick(&WALL_CLOCKS_OFF_MS);
+        self.network.count("wall clock off", usize::from(off != 0));
         let client = builder
+            .wall_clock(FIRST_TIMESTAMP + off)
             .runtime(Handle::current())
             .connector(Arc::new(Access(self.network.clone(), number)))
             .offload(Arc::new(offload))

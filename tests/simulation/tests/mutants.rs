@@ -7,7 +7,7 @@ use ottla_simulation::run;
 use ottla_simulation::schedule::generate;
 
 /// How many seeds a mistake may take.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1000;
 
 #[test]
 fn each_mutant_is_caught() {

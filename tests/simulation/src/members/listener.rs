@@ -5,9 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use ottla::{Answering, Consumer, QuestionKind, Rebalance, RebalanceListener};
-use tokio::time::Instant;
 
-use super::ms;
 use crate::group_history::places;
 use crate::run::World;
 use crate::trace::note;
@@ -20,15 +18,14 @@ struct Inner {
     world: Arc<World>,
     /// Commits before it gives partitions up.
     commits: bool,
-    api_timeout: u64,
     consumer: OnceLock<Weak<Consumer>>,
     slow_ms: AtomicU64,
 }
 
 impl Listener {
-    pub(super) fn new(member: usize, world: Arc<World>, commits: bool, api_timeout: u64) -> Self {
+    pub(super) fn new(member: usize, world: Arc<World>, commits: bool) -> Self {
         let (consumer, slow_ms) = Default::default();
-        Self(Arc::new(Inner { member, world, commits, api_timeout, consumer, slow_ms }))
+        Self(Arc::new(Inner { member, world, commits, consumer, slow_ms }))
     }
 
     pub(super) fn of(&self, consumer: &Arc<Consumer>) {
@@ -54,10 +51,9 @@ impl Listener {
                 tokio::time::sleep(Duration::from_millis(slow)).await;
             }
             if inner.commits && kind == QuestionKind::Revoked {
-                let begun = Instant::now();
+                // It goes on only while the application asks for records, so that there is no bound.
                 let done = rebalance.commit().await;
                 note!(world.trace, "member {member} commits as it gives up: {:?}", done.map_err(|error| error.to_string()));
-                world.history().bounded("a listener's commit", ms(begun), inner.api_timeout);
             }
         })
     }

@@ -45,6 +45,7 @@ pub fn generate(seed: u64) -> Schedule {
     if groups {
         generate_groups::application(&mut schedule, &mut stream(seed, "members"));
         generate_groups::misfortunes(&mut schedule, &mut stream(seed, "faults of groups"));
+        generate_groups::spare_static_members(&mut schedule);
     }
     let mut corruption = stream(seed, "corruption");
     if corruption.chance(60) {
@@ -193,7 +194,9 @@ fn misfortunes(schedule: &mut Schedule, rng: &mut Rng) {
     }
     for _ in 0..*rng.pick(&[0, 0, 1, 2, 4]) {
         let numbers = faults::draw(rng, brokers, number(schedule.topics.len()));
-        schedule.act(rng.between(0, BUSY_MS), Verb::Fault, &numbers);
+        let at = rng.between(0, BUSY_MS);
+        // What a client asks for but once it asks for soon.
+        schedule.act(if faults::strikes_early(&numbers) { 0 } else { at }, Verb::Fault, &numbers);
     }
     for _ in 0..rng.between(0, 8) {
         let at = rng.between(0, BUSY_MS);

@@ -24,7 +24,10 @@ pub(super) fn members(schedule: &mut Schedule, rng: &mut Rng) {
             let client = rng.between(0, number(schedule.clients.len()) - 1);
             let mut plan = member(rng, group, strategy);
             plan.client = usize::try_from(client).unwrap();
-            if rng.chance(if shared_name { 700 } else { 150 }) {
+            // A static member that comes back gets what it had: if it had been given less than all, for others to give up first, nobody
+            // joins again for the rest (KIP-345 and KIP-429).
+            let may_be_static = !strategy.starts_with("cooperative");
+            if rng.chance(if shared_name { 700 } else { 150 }) && may_be_static {
                 let name = if shared_name { 0 } else { at };
                 plan.properties.push(("group.instance.id".to_owned(), format!("static-{name}")));
             }
@@ -128,5 +131,14 @@ pub(super) fn misfortunes(schedule: &mut Schedule, rng: &mut Rng) {
                 schedule.act(at, Verb::AddPartitions, &[topic, rng.between(1, 2)]);
             }
         }
+    }
+}
+
+/// A static member that comes back as its group's leader goes on with what was divided before (KIP-814), even if the topics have other
+/// partitions by now: nobody hears of that until the next rebalance.
+pub(super) fn spare_static_members(schedule: &mut Schedule) {
+    if schedule.members.iter().any(|plan| plan.text("group.instance.id").is_some()) {
+        let changes = [Verb::AddPartitions, Verb::DeleteTopic, Verb::CreateTopic];
+        schedule.actions.retain(|action| !changes.contains(&action.verb));
     }
 }
