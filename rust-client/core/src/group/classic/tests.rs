@@ -544,6 +544,19 @@ fn who_unsubscribes_may_subscribe_again() {
 }
 
 #[test]
+fn who_unsubscribes_while_it_gives_partitions_up_is_asked_once() {
+    let mut one = One::stable(&["range"], &[0, 1]);
+    one.heartbeat(ErrorCode::RebalanceInProgress);
+    let (question, kind, partitions) = one.asked().expect("a question");
+    assert_eq!((kind, partitions.as_slice()), (QuestionKind::Revoked, [0, 1].as_slice()));
+    one.event(MembershipEvent::Subscribed(BTreeSet::new()));
+    assert_eq!(one.asked(), None);
+    one.event(MembershipEvent::Answered { question });
+    assert_eq!((one.asked(), one.owned()), (None, Vec::new()));
+    assert!(matches!(one.sent().1, GroupRequest::LeaveGroup(_)));
+}
+
+#[test]
 fn a_commit_that_was_refused_tells_of_the_generation() {
     let mut one = One::stable(&["range"], &[0]);
     one.event(MembershipEvent::CommitRefused { generation: 0, code: ErrorCode::IllegalGeneration });
