@@ -84,7 +84,7 @@ pub(super) fn application(schedule: &mut Schedule, rng: &mut Rng) {
                     schedule.act(at, Verb::StallMember, &[member, rng.between(1, ms)]);
                 }
                 4 => {
-                    let ms = *rng.pick(&[100, 2000, 9000, 25_000]);
+                    let ms = *rng.pick(&[100, 2000, 4000]);
                     schedule.act(at, Verb::SlowListener, &[member, rng.between(1, ms)]);
                 }
                 5 => {
