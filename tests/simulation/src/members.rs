@@ -348,7 +348,7 @@ impl Live<'_> {
         }
     }
 
-    fn on_record(&mut self, place: Place, (offset, key, value): (i64, Option<Vec<u8>>, Option<Vec<u8>>)) {
+    fn on_record(&mut self, place: Place, (offset, key, value): Taken) {
         let end = self.read_up_to.entry(place).or_default();
         *end = (*end).max(offset + 1);
         let state = self.state();
@@ -400,8 +400,11 @@ impl Live<'_> {
     }
 }
 
+/// Offset, key and value of a record.
+type Taken = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// The next record, by itself.
-fn next_of(cursor: &mut BatchCursor) -> Option<(i64, Option<Vec<u8>>, Option<Vec<u8>>)> {
+fn next_of(cursor: &mut BatchCursor) -> Option<Taken> {
     let record = cursor.next()?;
     Some((record.offset, record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec)))
 }
