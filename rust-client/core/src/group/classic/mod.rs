@@ -97,6 +97,8 @@ pub struct ClassicMembership {
     heartbeat: Option<u64>,
     leaving: Option<u64>,
     heartbeat_at: Instant,
+    /// From the heartbeat that is sent next to the one after it.
+    heartbeat_pause: Duration,
     /// When the coordinator last said that the member lives.
     heard_at: Instant,
     retry_at: Instant,
@@ -165,6 +167,7 @@ impl ClassicMembership {
             heartbeat: None,
             leaving: None,
             heartbeat_at: start,
+            heartbeat_pause: Duration::ZERO,
             heard_at: start,
             retry_at: start,
             attempts: 0,
