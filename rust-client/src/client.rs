@@ -331,6 +331,12 @@ impl ClientInner {
         }
     }
 
+    /// Asks for all topics' metadata from now on, until it is said as often that this is not needed any more.
+    pub(crate) fn follow_all(&self, wanted: bool) {
+        lock(&self.updater).follow_all(wanted);
+        self.wake.notify_one();
+    }
+
     /// What is known of leaders is stale.
     pub(crate) fn refresh(&self) {
         lock(&self.updater).refresh();
@@ -346,7 +352,8 @@ impl ClientInner {
             let before = self.cluster.swap(cluster.clone());
             drop(updater);
             log_changes(&before, &cluster);
-            self.news.set(News { version, error: None });
+            // Whether metadata can be had is another question.
+            self.news.change(|news| news.version = version);
         }
     }
 

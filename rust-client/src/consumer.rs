@@ -73,6 +73,12 @@ impl State {
     fn has_work(&self) -> bool {
         !self.work.is_empty() || !matches!(self.doing, Doing::Nothing)
     }
+
+    /// What is next; errors stay where they are unless they are wanted.
+    fn next_work(&mut self, errors: bool) -> Option<Work> {
+        let wanted = |work: &Work| errors || !matches!(work, Work::Error(_));
+        self.work.iter().position(wanted).and_then(|at| self.work.remove(at))
+    }
 }
 
 /// A place in the line of those who wait. Dropped, it leaves nothing behind: whoever asks a quiet partition again and again does not
@@ -243,8 +249,8 @@ impl Shared {
     }
 
     /// Does what the application has to see to: once through; whether there was anything. Who is not done with it has to stand in
-    /// line before.
-    pub(crate) fn serve(&self, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    /// line before. Errors are for those who ask for records.
+    pub(crate) fn serve(&self, context: &mut Context<'_>, errors: bool) -> Poll<Result<bool, Error>> {
         let me = std::ptr::from_ref(self) as usize;
         let mut served = false;
         loop {
@@ -262,7 +268,7 @@ impl Shared {
                     return Poll::Pending;
                 }
                 Doing::Waiting(answering) => answering,
-                Doing::Nothing => match state.work.pop_front() {
+                Doing::Nothing => match state.next_work(errors) {
                     Some(Work::Answer(answering) | Work::Assign(answering)) => answering,
                     Some(Work::Error(error)) => return Poll::Ready(Err(error)),
                     None => return Poll::Ready(Ok(served)),
@@ -302,7 +308,7 @@ impl Shared {
             if idle {
                 return Poll::Pending;
             }
-            match self.serve(context) {
+            match self.serve(context, true) {
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => {
                     let waker = place.take().and_then(|place| self.state().wakers.remove(&place));
@@ -546,7 +552,7 @@ impl Consumer {
     /// As [`Consumer::next`].
     pub fn try_next(&self) -> Result<Option<FetchedBatch>, Error> {
         self.polled();
-        match self.shared.serve(&mut Context::from_waker(Waker::noop())) {
+        match self.shared.serve(&mut Context::from_waker(Waker::noop()), true) {
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) => return Err(error),
             Poll::Pending => return Ok(None),

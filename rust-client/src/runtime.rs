@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
@@ -78,13 +78,21 @@ pub(crate) struct RuntimeClock {
     handle: Handle,
     start: tokio::time::Instant,
     /// The wall clock at the start, where it is not the system's.
-    wall_start: Option<i64>,
+    wall_start: Option<AtomicI64>,
 }
 
 impl RuntimeClock {
     pub(crate) fn new(handle: &Handle, wall_start: Option<i64>) -> Self {
         let _inside = handle.enter();
-        Self { handle: handle.clone(), start: tokio::time::Instant::now(), wall_start }
+        Self { handle: handle.clone(), start: tokio::time::Instant::now(), wall_start: wall_start.map(AtomicI64::new) }
+    }
+
+    /// Someone sets the wall clock forwards or back.
+    #[cfg(test)]
+    pub(crate) fn set_wall(&self, by_millis: i64) {
+        if let Some(start) = &self.wall_start {
+            start.fetch_add(by_millis, Ordering::Relaxed);
+        }
     }
 
     /// The runtime's own instant, to sleep until.
@@ -104,9 +112,11 @@ impl Clock for RuntimeClock {
     }
 
     fn wall_millis(&self) -> i64 {
-        match self.wall_start {
+        match &self.wall_start {
             None => wall_millis(),
-            Some(start) => start.saturating_add(i64::try_from(self.now().as_micros() / 1000).unwrap_or(i64::MAX)),
+            Some(start) => {
+                start.load(Ordering::Relaxed).saturating_add(i64::try_from(self.now().as_micros() / 1000).unwrap_or(i64::MAX))
+            }
         }
     }
 }

@@ -10,12 +10,18 @@
 
 #[path = "group/answers.rs"]
 mod answers;
+#[path = "group/errors.rs"]
+mod errors;
 #[path = "group/offsets.rs"]
 mod offsets;
+#[path = "group/patterns.rs"]
+mod patterns;
 #[path = "group/paused_time.rs"]
 mod paused_time;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,8 +31,8 @@ use ottla::{
     TopicPartition,
 };
 use ottla_broker::{Broker, JournalEntry};
-use ottla_protocol::ApiKey;
 use ottla_protocol::messages::OffsetCommitRequest;
+use ottla_protocol::{ApiKey, Decode, Reader, Request, frame};
 
 /// Only bounds a test that hangs.
 const LONG: Duration = Duration::from_secs(20);
@@ -60,6 +66,20 @@ async fn produce(client: &Client, partition: i32, values: std::ops::Range<i64>) 
     for delivery in deliveries {
         delivery.await.unwrap();
     }
+}
+
+/// Asks the broker without the client.
+fn ask<R: Request>(broker: &Broker, version: i16, request: &R) -> R::Response {
+    let mut stream = TcpStream::connect(broker.bootstrap_servers()).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.write_all(&frame::encode_request(version, 1, None, request).unwrap().concat()).unwrap();
+    let mut size = [0; 4];
+    stream.read_exact(&mut size).unwrap();
+    let mut body = vec![0; u32::from_be_bytes(size) as usize];
+    stream.read_exact(&mut body).unwrap();
+    let mut reader = Reader::new(body.into());
+    frame::decode_response_header(&mut reader, R::KEY, version).unwrap();
+    R::Response::decode(&mut reader, version).unwrap()
 }
 
 fn values(batch: &FetchedBatch) -> Vec<i64> {

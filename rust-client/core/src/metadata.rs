@@ -72,6 +72,8 @@ pub struct Cluster {
     pub brokers: BTreeMap<i32, BrokerInfo>,
     /// Topics by name.
     pub topics: BTreeMap<Text, Arc<TopicInfo>>,
+    /// Whether these are all the topics that there are, and not those alone that were asked for.
+    pub all_topics: bool,
 }
 
 impl Cluster {
@@ -79,6 +81,16 @@ impl Cluster {
     #[must_use]
     pub fn topic(&self, name: &Text) -> Option<&Arc<TopicInfo>> {
         self.topics.get(name).filter(|topic| topic.error == ErrorCode::None)
+    }
+
+    /// Whether it is known that there is no such partition.
+    #[must_use]
+    pub fn is_gone(&self, topic: &Text, partition: i32) -> bool {
+        match self.topics.get(topic) {
+            Some(info) if info.error == ErrorCode::None => usize::try_from(partition).is_ok_and(|p| p >= info.partitions.len()),
+            Some(info) => matches!(info.error, ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId),
+            None => self.all_topics,
+        }
     }
 
     /// A partition's state.
@@ -113,6 +125,11 @@ impl Cluster {
             }
         }
         next
+    }
+
+    /// Whether both have the same brokers, topics and leaders.
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.brokers == other.brokers && self.topics == other.topics
     }
 
     /// The name of the topic with this id.
@@ -193,11 +210,17 @@ pub struct MetadataUpdater {
     settings: MetadataSettings,
     /// What is followed, and whether it may be created by being asked for.
     topics: BTreeMap<Text, bool>,
+    /// How many want to know of all topics.
+    follow_all: usize,
     /// What is in flight asks for topics that may be created, and for no others.
     partial: bool,
+    /// The next request is for the others.
+    others_next: bool,
     cluster: Arc<Cluster>,
     asked: bool,
     in_flight: bool,
+    /// What is in flight asks for all topics.
+    asked_all: bool,
     /// A topic was followed that no request has asked for yet.
     unasked: bool,
     attempts: u32,
@@ -213,10 +236,13 @@ impl MetadataUpdater {
         Self {
             settings,
             topics: BTreeMap::new(),
+            follow_all: 0,
             partial: false,
+            others_next: false,
             cluster: Arc::new(Cluster::default()),
             asked: true,
             in_flight: false,
+            asked_all: false,
             unasked: false,
             attempts: 0,
             not_before: Instant::default(),
@@ -254,6 +280,19 @@ impl MetadataUpdater {
         new
     }
 
+    /// Asks for all topics from now on, until it is said as often that this is not needed any more.
+    pub fn follow_all(&mut self, wanted: bool) {
+        if !wanted {
+            self.follow_all = self.follow_all.saturating_sub(1);
+            return;
+        }
+        self.follow_all += 1;
+        if !self.cluster.all_topics {
+            (self.asked, self.unasked, self.others_next) = (true, true, true);
+            self.not_before = Instant::default();
+        }
+    }
+
     /// Something showed that what is known is stale: ask again, but not before the backoff is over.
     pub fn refresh(&mut self) {
         self.asked = true;
@@ -282,21 +321,28 @@ impl MetadataUpdater {
         if self.in_flight || now < self.deadline() {
             return None;
         }
+        if !self.unasked && now >= self.not_before + self.settings.retry_backoff_max {
+            // It has been quiet for some time: what is asked now is about something else.
+            self.attempts = 0;
+        }
         self.in_flight = true;
         self.asked = false;
         self.unasked = false;
         // The permission to create is one of the whole request: what must not be created is asked for in another.
-        let all_creatable = self.topics.values().all(|creatable| *creatable);
+        let all_topics = self.follow_all > 0;
+        let all_creatable = !all_topics && self.topics.values().all(|creatable| *creatable);
+        let others_next = std::mem::take(&mut self.others_next);
         let unknown = |name: &Text| {
             let known = self.cluster.topics.get(name);
             known.is_none_or(|info| info.error == ErrorCode::UnknownTopicOrPartition)
         };
         let missing = || self.topics.iter().filter(|(name, creatable)| **creatable && unknown(name)).map(|(name, _)| name);
-        self.partial = !all_creatable && missing().next().is_some();
+        self.partial = !all_creatable && !others_next && missing().next().is_some();
         let names: Vec<&Text> = if self.partial { missing().collect() } else { self.topics.keys().collect() };
+        self.asked_all = all_topics && !self.partial;
         let topic = |name: &Text| MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() };
         Some(MetadataRequest {
-            topics: Some(names.into_iter().map(topic).collect()),
+            topics: (self.partial || !all_topics).then(|| names.into_iter().map(topic).collect()),
             allow_auto_topic_creation: self.partial || (all_creatable && !self.topics.is_empty()),
             ..MetadataRequest::default()
         })
@@ -344,11 +390,20 @@ impl MetadataUpdater {
                 })
                 .collect(),
             topics: if self.partial { self.cluster.topics.clone() } else { BTreeMap::new() },
+            all_topics: if self.partial { self.cluster.all_topics } else { self.asked_all },
         };
         for topic in response.topics {
             let before = topic.name.as_ref().and_then(|name| self.cluster.topics.get(name));
             if let Some(info) = topic_info(topic, before.map(AsRef::as_ref)) {
                 next.topics.insert(info.name.clone(), Arc::new(info));
+            }
+        }
+        if next.all_topics && !self.partial {
+            // Of one that is asked for by its name a broker says that it is not there. Here it says nothing.
+            for name in self.topics.keys().filter(|name| !next.topics.contains_key(*name)).cloned().collect::<Vec<_>>() {
+                let error = ErrorCode::UnknownTopicOrPartition;
+                let info = TopicInfo { name: name.clone(), id: Uuid::ZERO, error, is_internal: false, partitions: Vec::new() };
+                next.topics.insert(name, Arc::new(info));
             }
         }
         // A topic that is being made, or a partition without a leader, comes right by itself: ask again soon.
@@ -359,13 +414,17 @@ impl MetadataUpdater {
             self.asked = true;
             self.back_off(now);
         } else {
-            self.attempts = 0;
-            // A refresh asked for by an error that this answer did not settle waits a backoff, so that errors make no storm.
-            self.not_before = now + self.settings.retry_backoff;
+            // A refresh asked for by an error that this answer did not settle waits a backoff, and a longer one as long as the answers
+            // tell nothing new (KIP-580), so that errors make no storm.
+            if !next.says_the_same(&self.cluster) {
+                self.attempts = 0;
+            }
+            self.back_off(now);
         }
-        if self.partial && self.topics.keys().any(|name| !next.topics.contains_key(name)) {
+        let all_missing = self.follow_all > 0 && !next.all_topics;
+        if self.partial && (all_missing || self.topics.keys().any(|name| !next.topics.contains_key(name))) {
             // The others come next.
-            (self.asked, self.unasked) = (true, true);
+            (self.asked, self.unasked, self.others_next) = (true, true, true);
         }
         if self.unasked {
             self.not_before = now;
@@ -432,6 +491,85 @@ mod tests {
         assert!(updater.poll(now).is_none() && updater.poll(now + wait).is_some());
     }
 
+    fn answer(topics: &[(&str, ErrorCode)]) -> MetadataResponse {
+        use ottla_protocol::messages::metadata::{MetadataResponseBroker, MetadataResponseTopic};
+        let broker = MetadataResponseBroker { node_id: 1, ..Default::default() };
+        let topics = topics.iter().map(|(name, error)| MetadataResponseTopic {
+            name: Some(Text::from(*name)),
+            error_code: error.code(),
+            ..Default::default()
+        });
+        MetadataResponse { brokers: vec![broker], topics: topics.collect(), ..Default::default() }
+    }
+
+    /// The names that are asked for now, and whether they may be created; `None` for all.
+    fn asked(updater: &mut MetadataUpdater, now: Instant) -> Option<(Option<Vec<String>>, bool)> {
+        let request = updater.poll(now)?;
+        let names = |topics: Vec<MetadataRequestTopic>| {
+            topics.into_iter().filter_map(|topic| topic.name.map(|name| name.to_string())).collect::<Vec<_>>()
+        };
+        Some((request.topics.map(names), request.allow_auto_topic_creation))
+    }
+
+    #[test]
+    fn all_topics_are_asked_for_as_long_as_somebody_wants_to_know() {
+        let mut updater = updater();
+        let mut now = Instant::default() + Duration::from_secs(1);
+        let named = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        updater.follow(&Text::from("b"), false);
+        assert_eq!(asked(&mut updater, now), Some((named(&["b"]), false)));
+        // What is on its way is not all.
+        updater.follow_all(true);
+        updater.follow_all(true);
+        assert!(!updater.on_response(now, answer(&[("b", ErrorCode::None)])).all_topics);
+        assert_eq!(asked(&mut updater, now), Some((None, false)));
+        let cluster = updater.on_response(now, answer(&[("a", ErrorCode::None)]));
+        assert!(cluster.all_topics && cluster.topic(&Text::from("a")).is_some());
+        let gone = |cluster: &Cluster, topic: &str| cluster.is_gone(&Text::from(topic), 0);
+        // "a" has no partitions.
+        assert_eq!(["a", "b", "c"].map(|topic| gone(&cluster, topic)), [true; 3]);
+        assert!(!known().is_gone(&Text::from("t"), 0) && known().is_gone(&Text::from("t"), 1) && !gone(&known(), "a"));
+        assert_eq!(cluster.topics.get("b").map(|topic| topic.error), Some(ErrorCode::UnknownTopicOrPartition));
+        // One that may be created is asked for by its name, and then all again.
+        assert!(updater.follow(&Text::from("c"), true));
+        assert_eq!(asked(&mut updater, now), Some((named(&["c"]), true)));
+        let cluster = updater.on_response(now, answer(&[("c", ErrorCode::UnknownTopicOrPartition)]));
+        assert!(cluster.all_topics && cluster.topic(&Text::from("a")).is_some());
+        now = now + Duration::from_secs(10);
+        updater.follow_all(false);
+        assert_eq!(asked(&mut updater, now), Some((named(&["c"]), true)));
+        updater.on_response(now, answer(&[("c", ErrorCode::None)]));
+        now = now + Duration::from_secs(300);
+        assert_eq!(asked(&mut updater, now), Some((None, false)));
+        updater.on_response(now, answer(&[("a", ErrorCode::None), ("b", ErrorCode::None), ("c", ErrorCode::None)]));
+        updater.follow_all(false);
+        now = now + Duration::from_secs(300);
+        assert_eq!(asked(&mut updater, now), Some((named(&["b", "c"]), false)));
+        let cluster = updater.on_response(now, answer(&[("b", ErrorCode::None), ("c", ErrorCode::None)]));
+        assert!(!cluster.all_topics && !gone(&cluster, "a"));
+    }
+
+    #[test]
+    fn a_topic_that_nobody_creates_does_not_keep_others_from_being_asked_for() {
+        let mut updater = updater();
+        updater.follow(&Text::from("mine"), true);
+        updater.follow(&Text::from("other"), false);
+        let mut requests = Vec::new();
+        for millis in 0..10_000 {
+            let now = Instant::from_micros(1_000_000 + millis * 1000);
+            if let Some((names, creates)) = asked(&mut updater, now) {
+                let known = |name: &String| (if name == "mine" { "mine" } else { "other" }, name == "mine");
+                let topics: Vec<_> = names.unwrap().iter().map(known).collect();
+                let error = |mine: bool| if mine { ErrorCode::UnknownTopicOrPartition } else { ErrorCode::None };
+                updater.on_response(now, answer(&topics.iter().map(|(name, mine)| (*name, error(*mine))).collect::<Vec<_>>()));
+                requests.push((topics.len(), creates));
+            }
+        }
+        assert!(requests.starts_with(&[(1, true), (2, false)]), "{requests:?}");
+        assert!(requests.len() < 25, "no storm: {}", requests.len());
+        assert!(updater.cluster().topic(&Text::from("other")).is_some());
+    }
+
     fn hint(leader: i32, leader_epoch: i32) -> LeaderHint {
         LeaderHint { topic: Text::from("t"), partition: 0, leader, leader_epoch, broker: None }
     }
@@ -481,10 +619,27 @@ mod tests {
     fn errors_by_the_thousand_make_no_storm() {
         let broker = ottla_protocol::messages::metadata::MetadataResponseBroker { node_id: 1, ..Default::default() };
         let good = || Some(MetadataResponse { brokers: vec![broker.clone()], ..MetadataResponse::default() });
-        // The backoff between two answers; with failures it grows to retry.backoff.max.ms.
-        assert!((95..=101).contains(&requests(good)), "{}", requests(good));
-        let failing = requests(|| None);
-        assert!((10..=18).contains(&failing), "{failing}");
+        // The wait grows to retry.backoff.max.ms, with failures and with answers that tell nothing new.
+        for requests in [requests(good), requests(|| None)] {
+            assert!((10..=18).contains(&requests), "{requests}");
+        }
+        // Answers that tell something new: the cluster settles, and the wait stays short.
+        let epochs = std::cell::Cell::new(0);
+        let partition = || ottla_protocol::messages::metadata::MetadataResponsePartition {
+            leader_id: 1,
+            leader_epoch: epochs.replace(epochs.get() + 1),
+            ..Default::default()
+        };
+        let topic = || ottla_protocol::messages::metadata::MetadataResponseTopic {
+            name: Some(Text::from("t")),
+            partitions: vec![partition()],
+            ..Default::default()
+        };
+        let moving = || {
+            let brokers = vec![broker.clone()];
+            Some(MetadataResponse { brokers, topics: vec![topic()], ..MetadataResponse::default() })
+        };
+        assert!((80..=130).contains(&requests(moving)), "{}", requests(moving));
     }
 
     #[test]

@@ -17,17 +17,26 @@ pub enum Mutant {
     CompletedTwice,
     /// What was taken before a seek goes on being handed out.
     RecordAfterSeek,
+    /// The record that is handed out next is committed as consumed already.
+    CommitNotHandedOut,
+    /// A partition that was revoked or lost is still read.
+    RevokedStillRead,
+    /// A member that is told that its generation is over goes on in it.
+    GenerationIgnored,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::AcknowledgedDropped,
         Self::RetryOutOfOrder,
         Self::SequenceReused,
         Self::StaleLeaderEpochAccepted,
         Self::CompletedTwice,
         Self::RecordAfterSeek,
+        Self::CommitNotHandedOut,
+        Self::RevokedStillRead,
+        Self::GenerationIgnored,
     ];
 }
 

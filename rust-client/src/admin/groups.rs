@@ -168,7 +168,7 @@ impl Admin {
         block_on(self.remove_members(group, members, reason))
     }
 
-    /// Removes all members that a group has now.
+    /// Removes all members that a group has now: it is described, then they are removed, each within `default.api.timeout.ms`.
     ///
     /// # Errors
     /// As [`Admin::remove_members`], and if the group can't be described.

@@ -15,7 +15,7 @@ use ottla_core::group::offset_commit::{CommitMode, CommitOutcome, OffsetAndMetad
 use ottla_protocol::Text;
 use tokio::sync::oneshot;
 
-use super::{Group, ServeUntil, outcome};
+use super::{Group, ServeUntil, Subscription, outcome};
 use crate::consumer::Consumer;
 use crate::runtime::block_on;
 
@@ -74,7 +74,8 @@ impl Consumer {
     }
 
     /// Reads these topics from now on, sharing their partitions with the other members of the group. Replaces what was subscribed
-    /// to before; none is as [`Consumer::unsubscribe`], without waiting. Takes effect while [`Consumer::next`] is asked.
+    /// to before; none is as [`Consumer::unsubscribe`], without waiting. Takes effect while [`Consumer::next`] is asked. A name that
+    /// begins with `^` is a regular expression, as in [`Consumer::subscribe_pattern`].
     ///
     /// ```no_run
     /// # async fn example(client: ottla::Client) -> Result<(), ottla::Error> {
@@ -91,9 +92,25 @@ impl Consumer {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::State`] without `group.id`, or if partitions are assigned by hand.
+    /// [`ErrorKind::State`] without `group.id`, or if partitions are assigned by hand; [`ErrorKind::InvalidArgument`] for what is no
+    /// regular expression.
     pub fn subscribe<T: AsRef<str>>(&self, topics: impl IntoIterator<Item = T>) -> Result<(), Error> {
-        self.member()?.subscribe(topics.into_iter().map(|topic| Text::from(topic.as_ref())).collect())
+        let group = self.member()?;
+        group.subscribe(Subscription::of(topics)?)
+    }
+
+    /// Reads all topics whose names match this regular expression, those that come later too; those that are deleted are given up.
+    /// Replaces what was subscribed to before. A name matches if the expression is found anywhere in it: `^orders-` matches all that
+    /// begin so, `^orders$` one only. Kafka's own topics match only with `exclude.internal.topics` false. As long as no topic
+    /// matches, the consumer is in no group.
+    ///
+    /// Which topics there are is asked every `topic.metadata.refresh.interval.ms` (or `metadata.max.age.ms`, if that is less).
+    ///
+    /// # Errors
+    /// As [`Consumer::subscribe`].
+    pub fn subscribe_pattern(&self, pattern: &str) -> Result<(), Error> {
+        let group = self.member()?;
+        group.subscribe(Subscription::matching(pattern)?)
     }
 
     /// Subscribes to nothing any more, and leaves the group: what was consumed is committed first, if `enable.auto.commit` says so.
@@ -103,7 +120,7 @@ impl Consumer {
     /// [`ErrorKind::State`] without `group.id`, [`ErrorKind::Timeout`] if it took too long; it goes on then.
     pub async fn unsubscribe(&self) -> Result<(), Error> {
         let group = self.member()?;
-        group.subscribe(BTreeSet::new())?;
+        group.subscribe(Subscription::default())?;
         let mut settled = group.settled.clone();
         let out = |state: &MemberState| matches!(state, MemberState::Unsubscribed | MemberState::Fenced | MemberState::Closed);
         let limit = group.timeouts.close;
@@ -157,10 +174,9 @@ impl Consumer {
     /// one is asked for.
     ///
     /// # Errors
-    /// As [`Consumer::commit_offsets`].
+    /// As [`Consumer::commit_offsets`]; `UNKNOWN_TOPIC_OR_PARTITION`, the others' being committed, if a topic was deleted.
     pub async fn commit_positions(&self) -> Result<(), Error> {
-        let group = self.member()?;
-        group.commit(group.positions(), CommitMode::Sync).await
+        self.member()?.commit_positions().await
     }
 
     /// [`Consumer::commit_positions`] for callers without an executor.
@@ -275,11 +291,14 @@ impl Consumer {
     pub fn group_state(&self) -> Option<GroupState> {
         let group = self.group()?;
         let now = group.now();
-        let status = group.inner().membership.status(now);
+        let (status, waits) = {
+            let inner = group.inner();
+            (inner.membership.status(now), inner.waits_for_topics())
+        };
         Some(GroupState {
             state: status.state,
             since: now.since(status.since),
-            held_up_by: status.held_up_by.map(|cause| cause.to_string()),
+            held_up_by: status.held_up_by.map(|cause| cause.to_string()).or_else(|| waits.map(str::to_owned)),
             generation: status.identity.generation,
             member_id: status.identity.member_id,
             coordinator: status.coordinator,

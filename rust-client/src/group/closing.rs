@@ -34,9 +34,8 @@ impl Future for ServeUntil {
                 return Poll::Ready(Ok(()));
             }
             this.place.stand(context);
-            match this.place.shared().clone().serve(context) {
+            match this.place.shared().clone().serve(context, false) {
                 Poll::Ready(Ok(true)) => {}
-                // Errors are for those who ask for records.
                 Poll::Ready(Ok(false)) | Poll::Pending => return Poll::Pending,
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }

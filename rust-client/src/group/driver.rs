@@ -21,7 +21,7 @@ use ottla_protocol::{Request, Text};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Group, Inner, positions};
+use super::{Group, Inner, positions, there};
 use crate::client::ClientInner;
 use crate::consumer::Work;
 use crate::network::Purpose;
@@ -54,6 +54,8 @@ struct Assign {
     topics: BTreeSet<Text>,
     members: Vec<MemberSubscription>,
     by: Instant,
+    /// Of which metadata it is known that they lack some of the topics, though they have all that there are.
+    lacking: Option<u64>,
 }
 
 pub(super) struct Driver {
@@ -107,6 +109,7 @@ impl Driver {
         for purpose in [Purpose::Join(self.id), Purpose::Coordinator(self.id)] {
             self.group.client.connections.release(purpose);
         }
+        self.group.forget_patterns(&mut self.group.inner());
         while let Some(work) = self.group.consumer.take_work() {
             drop(work);
         }
@@ -135,7 +138,7 @@ impl Driver {
         }
         if inner.close_by.is_none() && now >= inner.committer.auto_commit_at() {
             let identity = inner.identity();
-            let positions = positions(&inner, &group.consumer);
+            let positions = there(positions(&inner, &group.consumer), &group.client.cluster());
             inner.committer.auto_commit(now, &positions, identity);
         }
         let mut deadline = inner.committer.auto_commit_at();
@@ -175,10 +178,11 @@ impl Driver {
             MembershipCommand::FindCoordinator => inner.finder.find(now),
             MembershipCommand::Assign { token, assignor, topics, members } => {
                 let by = now + self.group.timeouts.request.min(self.group.config.session_timeout / 2);
-                todo.push(Todo::Assign(Assign { token, assignor, topics, members, by }));
+                todo.push(Todo::Assign(Assign { token, assignor, topics, members, by, lacking: None }));
             }
             MembershipCommand::Follow { topics } => {
-                todo.push(Todo::Assign(Assign { token: 0, assignor: Text::default(), topics, members: Vec::new(), by: now }));
+                let (assignor, members) = (Text::default(), Vec::new());
+                todo.push(Todo::Assign(Assign { token: 0, assignor, topics, members, by: now, lacking: None }));
             }
             MembershipCommand::Ask(question) => todo.push(Todo::Ask(question)),
             MembershipCommand::Report(error) => todo.push(Todo::Report(error)),
@@ -256,9 +260,13 @@ impl Driver {
                 });
             }
             Todo::Ask(question) => self.group.ask(question),
-            Todo::Assign(assign) => {
-                for topic in &assign.topics {
-                    client.follow(topic, false);
+            Todo::Assign(mut assign) => {
+                self.group.follow(&assign.topics, false);
+                let cluster = client.cluster();
+                if cluster.all_topics && assign.topics.iter().any(|topic| !cluster.topics.contains_key(topic)) {
+                    // Another member knows of more, or knows less: what is said next holds.
+                    assign.lacking = Some(cluster.version);
+                    client.refresh();
                 }
                 if assign.token == 0 {
                     self.told = None;
@@ -278,8 +286,12 @@ impl Driver {
     fn on_metadata(&mut self) {
         let cluster = self.group.client.cluster();
         let now = self.group.now();
-        let known =
-            |assign: &mut Assign| now >= assign.by || assign.topics.iter().all(|topic| cluster.topics.contains_key(topic));
+        self.group.match_topics(&cluster);
+        let known = |assign: &mut Assign| {
+            now >= assign.by
+                || assign.topics.iter().all(|topic| cluster.topics.contains_key(topic))
+                || assign.lacking.is_some_and(|version| cluster.all_topics && cluster.version > version)
+        };
         if let Some(assign) = self.assign.take_if(known) {
             let topics = GroupTopics::from_cluster(&cluster, &assign.topics);
             self.told = Some(topics.clone());

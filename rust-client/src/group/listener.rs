@@ -79,9 +79,9 @@ impl Rebalance {
     /// Commits what was consumed of all partitions that the consumer has, those that it gives up among them.
     ///
     /// # Errors
-    /// As [`Consumer::commit_offsets`](crate::Consumer::commit_offsets).
+    /// As [`Consumer::commit_positions`](crate::Consumer::commit_positions).
     pub async fn commit(&self) -> Result<(), Error> {
-        self.group.commit(self.group.positions(), CommitMode::Sync).await
+        self.group.commit_positions().await
     }
 
     /// [`Rebalance::commit`] for listeners without an executor. Not on the thread that the client's IO runs on.

@@ -8,6 +8,7 @@ mod closing;
 mod driver;
 mod listener;
 mod questions;
+mod subscription;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,8 +25,9 @@ use ottla_core::group::offset_commit::{
     CommitMode, CommitOutcome, CommittedOffsets, OffsetAndMetadata, OffsetCommitSettings, OffsetCommitter,
 };
 use ottla_core::group::{GroupIdentity, LeavePolicy, Membership, MembershipEvent, Question};
+use ottla_core::metadata::Cluster;
 use ottla_core::time::{Clock, Instant};
-use ottla_protocol::Text;
+use ottla_protocol::{ErrorCode, Text};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::client::ClientInner;
@@ -36,6 +38,7 @@ pub use builder::ConsumerBuilder;
 pub use closing::Closing;
 pub(crate) use closing::ServeUntil;
 pub use listener::{Answering, Rebalance, RebalanceListener};
+pub(crate) use subscription::Subscription;
 
 /// A consumer's part in its group.
 pub(crate) struct Group {
@@ -80,10 +83,19 @@ struct Inner {
     /// Given up, and not answered yet.
     revoking: BTreeMap<TopicPartition, Arc<Position>>,
     subscribed: bool,
+    /// What is subscribed to, if by pattern, and what was found to match.
+    patterns: Option<Patterns>,
     /// By when the consumer has to be closed.
     close_by: Option<Instant>,
     /// Why the last commit at close failed.
     close_error: Option<Error>,
+}
+
+/// A subscription by pattern: the client asks for all topics as long as there is one.
+struct Patterns {
+    subscription: Arc<Subscription>,
+    /// What matches, and in which of the metadata; `None` before these have told of all topics.
+    matched: Option<(BTreeSet<Text>, u64)>,
 }
 
 /// Who waits for committed offsets.
@@ -154,6 +166,7 @@ impl Group {
             initialize_error: None,
             revoking: BTreeMap::new(),
             subscribed: false,
+            patterns: None,
             close_by: None,
             close_error: None,
         };
@@ -211,23 +224,70 @@ impl Group {
     }
 
     /// The application subscribes to these topics.
-    pub(crate) fn subscribe(&self, topics: BTreeSet<Text>) -> Result<(), Error> {
-        for topic in &topics {
+    pub(crate) fn subscribe(&self, subscription: Subscription) -> Result<(), Error> {
+        for topic in subscription.names() {
             self.client.follow(topic, self.timeouts.may_create);
         }
+        let topics = subscription.names().clone();
+        let patterns = subscription.has_patterns();
         let mut inner = self.inner();
         if inner.close_by.is_some() {
             return Err(Error::new(ErrorKind::Closed, "the consumer is closed"));
         }
-        if !topics.is_empty() && !inner.subscribed && self.consumer.state().fetcher.assignment().next().is_some() {
+        // A member that is about to leave has the group's.
+        let by_hand = !inner.subscribed && inner.membership.state() == MemberState::Unsubscribed;
+        if (!topics.is_empty() || patterns) && by_hand && self.consumer.state().fetcher.assignment().next().is_some() {
             let what = "partitions are assigned by hand: a consumer that subscribes gets them from its group";
             return Err(Error::new(ErrorKind::State, what));
         }
-        inner.subscribed = !topics.is_empty();
-        inner.membership.handle(self.now(), MembershipEvent::Subscribed(topics));
+        inner.subscribed = !topics.is_empty() || patterns;
+        if patterns {
+            if inner.patterns.is_none() {
+                self.client.follow_all(true);
+            }
+            inner.patterns = Some(Patterns { subscription: Arc::new(subscription), matched: None });
+            // What matches is found by the driver.
+            inner.membership.handle(self.now(), MembershipEvent::ApplicationPolled);
+        } else {
+            self.forget_patterns(&mut inner);
+            inner.membership.handle(self.now(), MembershipEvent::Subscribed(topics));
+        }
         drop(inner);
         self.wake.notify_one();
         Ok(())
+    }
+
+    /// Nothing is subscribed to by pattern any more.
+    fn forget_patterns(&self, inner: &mut Inner) {
+        if inner.patterns.take().is_some() {
+            self.client.follow_all(false);
+        }
+    }
+
+    /// Looks for topics that match, once what is known of the cluster is new.
+    fn match_topics(&self, cluster: &Cluster) {
+        let mut inner = self.inner();
+        let Some(patterns) = &mut inner.patterns else { return };
+        let seen = patterns.matched.as_ref().is_some_and(|(_, version)| *version == cluster.version);
+        if seen || !cluster.all_topics {
+            return;
+        }
+        let topics = patterns.subscription.topics(cluster, !self.config.exclude_internal_topics);
+        let before = patterns.matched.replace((topics.clone(), cluster.version));
+        if before.is_some_and(|(before, _)| before == topics) {
+            return;
+        }
+        tracing::info!(group = %self.config.group_id, topics = topics.len(), "the subscription's patterns match other topics");
+        inner.membership.handle(self.now(), MembershipEvent::TopicsMatched(topics));
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    /// Asks for metadata of topics, unless it is asked for all.
+    fn follow<'a>(&self, topics: impl IntoIterator<Item = &'a Text>, may_create: bool) {
+        if self.inner().patterns.is_none() {
+            topics.into_iter().for_each(|topic| self.client.follow(topic, may_create));
+        }
     }
 
     /// Whether the group assigns the partitions.
@@ -251,6 +311,13 @@ impl Group {
         let (tell, told) = oneshot::channel();
         let now = self.now();
         let mut inner = self.inner();
+        if inner.membership.state() == MemberState::Fenced {
+            let what = "while committing offsets: another member with the same group.instance.id has taken over";
+            let result = Err(Error::kafka(ErrorCode::FencedInstanceId, what).fatal());
+            // Who asked is there: the other end is handed to it below.
+            let _ = tell.send(CommitOutcome { id: 0, offsets: BTreeMap::new(), result, automatic: false });
+            return told;
+        }
         let identity = inner.identity();
         let by = now + self.timeouts.api;
         let by = inner.close_by.map_or(by, |close| close.min(by));
@@ -265,6 +332,19 @@ impl Group {
         outcome(self.begin_commit(offsets, mode).await)
     }
 
+    /// Commits where the application stands. Of what was deleted that can't be: who waited for it would wait in vain.
+    async fn commit_positions(&self) -> Result<(), Error> {
+        let all = self.positions();
+        let there = there(all.clone(), &self.client.cluster());
+        let gone = all.into_keys().find(|key| !there.contains_key(key));
+        self.commit(there, CommitMode::Sync).await?;
+        gone.map_or(Ok(()), |key| {
+            let what = "while committing offsets: there is no such partition any more; the others' are committed";
+            let error = Error::kafka(ErrorCode::UnknownTopicOrPartition, what);
+            Err(error.with_topic(key.topic.as_str()).with_partition(key.partition))
+        })
+    }
+
     /// The last automatic commit of partitions that are given up.
     async fn final_commit(&self, positions: &BTreeMap<TopicPartition, Arc<Position>>) -> Result<(), Error> {
         let waiting = {
@@ -273,7 +353,8 @@ impl Group {
             let by = now + self.timeouts.api.min(self.config.max_poll_interval);
             let by = inner.close_by.map_or(by, |close| close.min(by));
             let identity = inner.identity();
-            let id = inner.committer.final_commit(now, positions, identity, by);
+            let positions = there(positions.clone(), &self.client.cluster());
+            let id = inner.committer.final_commit(now, &positions, identity, by);
             id.map(|id| {
                 let (tell, told) = oneshot::channel();
                 inner.commits.insert(id, tell);
@@ -307,7 +388,7 @@ impl Group {
             inner.close_by = Some(by);
             if !inner.subscribed {
                 let identity = inner.identity();
-                let positions = positions(&inner, &self.consumer);
+                let positions = there(positions(&inner, &self.consumer), &self.client.cluster());
                 inner.committer.final_commit(now, &positions, identity, by);
             }
             inner.membership.handle(now, MembershipEvent::Close { leave, by });
@@ -324,6 +405,15 @@ impl Group {
 }
 
 impl Inner {
+    /// Why there is nothing to be a member for, though something is subscribed to by pattern.
+    fn waits_for_topics(&self) -> Option<&'static str> {
+        match &self.patterns.as_ref()?.matched {
+            None => Some("it is not known yet which topics there are"),
+            Some((topics, _)) if topics.is_empty() => Some("no topic matches what is subscribed to"),
+            Some(_) => None,
+        }
+    }
+
     /// These partitions are not to start any more.
     fn leave_out(&mut self, partitions: &[TopicPartition]) {
         for key in partitions {
@@ -351,6 +441,12 @@ fn positions(inner: &Inner, consumer: &Shared) -> BTreeMap<TopicPartition, Arc<P
         }
     }
     all
+}
+
+/// Without those that were deleted: nothing can be committed of them.
+fn there<T>(mut positions: BTreeMap<TopicPartition, T>, cluster: &Cluster) -> BTreeMap<TopicPartition, T> {
+    positions.retain(|key, _| !cluster.is_gone(&key.topic, key.partition));
+    positions
 }
 
 fn outcome(told: Result<CommitOutcome, oneshot::error::RecvError>) -> Result<(), Error> {

@@ -120,9 +120,7 @@ impl Group {
 
     /// Asks for the offsets at which new partitions are to start. A listener hears of them when these are known.
     fn start_partitions(self: &Arc<Self>, question: Question) {
-        for key in &question.partitions {
-            self.client.follow(&key.topic, self.timeouts.may_create);
-        }
+        self.follow(question.partitions.iter().map(|key| &key.topic), self.timeouts.may_create);
         let now = self.now();
         let by = now + self.timeouts.api.min(self.config.max_poll_interval / 2);
         let mut inner = self.inner();

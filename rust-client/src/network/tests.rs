@@ -1,7 +1,12 @@
 //! Connections on virtual time: a broker in memory, and addresses that refuse or stay silent.
 
+mod addresses;
+mod clocks;
+mod idle;
+mod lines;
 mod rebootstrap;
 mod reconnecting;
+mod storms;
 
 use std::sync::Arc;
 use std::sync::Mutex;

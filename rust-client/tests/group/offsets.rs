@@ -2,12 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ottla::{Client, Consumer, ErrorCode, ErrorKind, LeavePolicy, OffsetAndMetadata, Record, StartAt, TopicPartition};
+use ottla::{
+    Client, Consumer, ErrorCode, ErrorKind, LeavePolicy, OffsetAndMetadata, QuestionKind, Record, StartAt, TopicPartition,
+};
 use ottla_broker::{Broker, Effect, Rule};
 use ottla_protocol::ApiKey;
 use ottla_protocol::messages::OffsetCommitRequest;
 
-use super::{LONG, assigned, connected, member, next, produce, read, started, until, values};
+use super::{LONG, Listener, assigned, connected, member, next, produce, read, started, until, values};
 
 /// All values until `count` are there, whatever is told of brokers that go.
 async fn read_on(consumer: &Consumer, count: usize) -> Vec<i64> {
@@ -230,6 +232,22 @@ async fn a_partition_is_sought_in_before_it_is_known_where_the_group_stands() {
     assert_eq!(consumer.position("orders", 0), Some(10), "what was sought stands");
     consumer.resume("orders", 1).unwrap();
     assert_eq!(read(&consumer, 10).await, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_listener_may_seek_though_it_is_not_known_where_the_group_stands() {
+    let (broker, client) = started(1).await;
+    produce(&client, 0, 0..10).await;
+    let refusal = Effect::Error { code: ErrorCode::GroupAuthorizationFailed, applied: false };
+    broker.add_fault(Rule::on(ApiKey::OffsetFetch, refusal)).unwrap();
+    let listener = Listener { seek: Some(4), ..Listener::default() };
+    let builder = client.consumer_builder().group("g").set("enable.auto.commit", "false").listener(listener.clone());
+    let consumer = builder.build().unwrap();
+    consumer.subscribe(["orders"]).unwrap();
+    let error = consumer.next_timeout(LONG).await.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::GroupAuthorizationFailed), "{error}");
+    assert_eq!(read(&consumer, 6).await, [4, 5, 6, 7, 8, 9]);
+    assert_eq!(listener.take(), [(QuestionKind::Assigned, vec![0])]);
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ async fn one_that_waits_for_records_polls_all_the_while() {
     assert!(consumer.next_timeout(Duration::from_secs(600)).await.unwrap().is_none());
     let state = consumer.group_state().unwrap();
     assert_eq!((state.state, state.generation), ("Stable", 1));
+    assert!(state.since > Duration::from_secs(590), "for so long, in virtual time: {state:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,10 @@ use std::time::Duration;
 
 use beside::{Beside, LONG};
 use bytes::Bytes;
-use ottla::{Client, ClientBuilder, Error, Record, StartAt};
+use ottla::{
+    Client, ClientBuilder, Error, GroupFilter, ListGroupOffsetsSpec, MemberIdentity, OffsetAndMetadata, Record, StartAt,
+    TopicPartition,
+};
 use ottla_broker::Broker;
 use ottla_hostile_tests::allocator::Process;
 use ottla_hostile_tests::mutation::{mutate, noise};
@@ -201,11 +204,42 @@ fn round(bootstrap_servers: &str, lies: Lies, number: u64, step: &Step) -> Belie
     }
     step.at("describe_topic");
     let _ = client.admin().describe_topic_blocking("target");
+    administer(&client, &format!("group-{client_id}"), step);
     step.at("close");
     let _ = producer.close_blocking();
     drop(consumer);
     client.close();
     believed
+}
+
+/// A group from an administrator's side. Whatever the answers say, each call is about what was asked for.
+fn administer(client: &Client, group: &str, step: &Step) {
+    let admin = client.admin();
+    let (there, beyond) = (TopicPartition::new("target", 0), TopicPartition::new("target", 9));
+    step.at("alter_group_offsets");
+    if let Ok(altered) = admin.alter_group_offsets_blocking(group, [(there.clone(), OffsetAndMetadata::new(1))]) {
+        assert!(altered.into_keys().eq([there.clone()]));
+    }
+    step.at("list_groups");
+    let _ = admin.list_groups_blocking(&GroupFilter::all());
+    step.at("describe_groups");
+    let described = admin.describe_groups_blocking([group, "nobody's"], true).unwrap();
+    assert!(described.keys().eq([group, "nobody's"]));
+    step.at("list_group_offsets");
+    let some = ListGroupOffsetsSpec::partitions(group, [there.clone(), beyond.clone()]);
+    let mut listed = admin.list_group_offsets_blocking([some, ListGroupOffsetsSpec::all("nobody's")], true).unwrap();
+    if let Some(Ok(some)) = listed.remove(group) {
+        assert!(some.into_keys().eq([there.clone(), beyond]));
+    }
+    step.at("remove_members");
+    let nobody = MemberIdentity::MemberId("nobody".to_owned());
+    if let Ok(removed) = admin.remove_members_blocking(group, [nobody], None) {
+        assert_eq!(removed.len(), 1);
+    }
+    step.at("delete_group_offsets");
+    let _ = admin.delete_group_offsets_blocking(group, [there]);
+    step.at("delete_groups");
+    assert!(admin.delete_groups_blocking([group]).unwrap().into_keys().eq([group]));
 }
 
 /// All that is in the topic: offset by offset, in each partition.

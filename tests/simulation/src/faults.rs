@@ -10,6 +10,13 @@ const PRODUCE: i64 = 0;
 const FETCH: i64 = 1;
 const LIST_OFFSETS: i64 = 2;
 const METADATA: i64 = 3;
+const OFFSET_COMMIT: i64 = 8;
+const OFFSET_FETCH: i64 = 9;
+const FIND_COORDINATOR: i64 = 10;
+const JOIN_GROUP: i64 = 11;
+const HEARTBEAT: i64 = 12;
+const LEAVE_GROUP: i64 = 13;
+const SYNC_GROUP: i64 = 14;
 const API_VERSIONS: i64 = 18;
 const INIT_PRODUCER_ID: i64 = 22;
 const OFFSET_FOR_LEADER_EPOCH: i64 = 23;
@@ -26,12 +33,32 @@ fn errors(api: i64) -> &'static [(i64, bool)] {
         METADATA => &[(5, false), (3, false)],
         INIT_PRODUCER_ID => &[(14, false), (51, false)],
         OFFSET_FOR_LEADER_EPOCH => &[(6, false), (74, false), (75, false), (3, false)],
+        OFFSET_COMMIT => &[(14, false), (15, false), (16, false), (16, true), (22, false), (25, false), (27, false), (7, true)],
+        OFFSET_FETCH => &[(14, false), (16, false), (88, false)],
+        FIND_COORDINATOR => &[(14, false), (15, false)],
+        JOIN_GROUP => &[(14, false), (15, false), (16, false), (16, true), (25, false), (27, false)],
+        HEARTBEAT => &[(15, false), (16, false), (22, false), (25, false), (27, false)],
+        LEAVE_GROUP => &[(15, false), (16, true), (25, false)],
+        SYNC_GROUP => &[(14, false), (16, false), (16, true), (22, false), (25, false), (27, false)],
         _ => &[],
     }
 }
 
 /// The effects, by their numbers.
-const NAMES: &[&str] = &["error", "delay", "throttle", "close", "silence", "truncated response", "wrong CRC", "stale metadata"];
+const NAMES: &[&str] = &[
+    "error",
+    "delay",
+    "throttle",
+    "close",
+    "silence",
+    "truncated response",
+    "wrong CRC",
+    "stale metadata",
+    "corrupted response",
+];
+
+/// The number of the effect that damages responses.
+const CORRUPT: i64 = 8;
 
 /// A rule's numbers, in the order of [`crate::schedule::Verb::arguments`].
 pub(crate) fn draw(rng: &mut Rng, brokers: i64, topics: i64) -> Vec<i64> {
@@ -69,7 +96,62 @@ pub(crate) fn draw(rng: &mut Rng, brokers: i64, topics: i64) -> Vec<i64> {
     let named = matches!(api, PRODUCE | FETCH | METADATA | LIST_OFFSETS);
     let topic = if named && rng.chance(500) { rng.between(0, topics - 1) } else { -1 };
     let per_mille = *rng.pick(&[1000, 1000, 300]);
-    vec![api, effect, value, i64::from(applied), broker, topic, rng.between(0, 3), rng.between(1, 6), per_mille]
+    let skip = rng.between(0, 3);
+    let skip = if api == INIT_PRODUCER_ID { 0 } else { skip };
+    vec![api, effect, value, i64::from(applied), broker, topic, skip, rng.between(1, 6), per_mille]
+}
+
+/// The same for requests to a group's coordinator.
+pub(crate) fn draw_for_groups(rng: &mut Rng, brokers: i64) -> Vec<i64> {
+    let apis = [
+        OFFSET_COMMIT,
+        OFFSET_COMMIT,
+        OFFSET_FETCH,
+        FIND_COORDINATOR,
+        JOIN_GROUP,
+        JOIN_GROUP,
+        HEARTBEAT,
+        HEARTBEAT,
+        LEAVE_GROUP,
+        SYNC_GROUP,
+        SYNC_GROUP,
+    ];
+    let api = *rng.pick(&apis);
+    let mut applied = rng.chance(500);
+    let (effect, value) = match rng.between(0, 9) {
+        0..5 => {
+            let (code, done) = *rng.pick(errors(api));
+            applied = done;
+            (0, code)
+        }
+        5 => (1, rng.between(1, 8000)),
+        6 => (2, rng.between(1, 3000)),
+        7 => (3, 0),
+        8 => (4, 0),
+        _ => (5, rng.between(0, 60)),
+    };
+    let broker = if rng.chance(300) { rng.between(1, brokers) } else { -1 };
+    let per_mille = *rng.pick(&[1000, 1000, 300]);
+    vec![api, effect, value, i64::from(applied), broker, -1, rng.between(0, 4), rng.between(1, 6), per_mille]
+}
+
+/// Responses come damaged.
+pub(crate) fn draw_corruption(rng: &mut Rng) -> Vec<i64> {
+    let apis = [PRODUCE, FETCH, LIST_OFFSETS, METADATA, OFFSET_COMMIT, OFFSET_FETCH, FIND_COORDINATOR, JOIN_GROUP, HEARTBEAT];
+    let more = [LEAVE_GROUP, SYNC_GROUP, API_VERSIONS, INIT_PRODUCER_ID, OFFSET_FOR_LEADER_EPOCH];
+    let api = *rng.pick(&[&apis[..], &more[..]].concat());
+    let bits = *rng.pick(&[1, 3, 40]);
+    vec![api, CORRUPT, bits, 1, -1, -1, rng.between(0, 3), rng.between(1, 8), *rng.pick(&[1000, 300])]
+}
+
+/// Whether a rule is about what is asked at the beginning only.
+pub(crate) fn strikes_early(numbers: &[i64]) -> bool {
+    numbers.first() == Some(&INIT_PRODUCER_ID)
+}
+
+/// Whether a rule's numbers damage responses.
+pub(crate) fn corrupts(numbers: &[i64]) -> bool {
+    numbers.get(1) == Some(&CORRUPT)
 }
 
 /// The rule, if its numbers make one.
@@ -85,6 +167,7 @@ pub(crate) fn rule(numbers: &[i64]) -> Option<Rule> {
         5 => Effect::Truncate { keep: usize::try_from(value).ok()? },
         6 => Effect::WrongCrc,
         7 => Effect::StaleMetadata { versions: usize::try_from(value).ok()? },
+        CORRUPT => Effect::Corrupt { bits: u32::try_from(value).ok()? },
         _ => return None,
     };
     Some(Rule {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla::{Error, Record, Written};
 
+use crate::group_history::GroupHistory;
 use crate::schedule::topic_name;
 
 /// Timestamps of records: that of record 0, in ms since 1970.
@@ -98,6 +99,10 @@ pub struct History {
     pub truncated: Vec<(u64, Place, i64)>,
     /// Producers without idempotence that have one request in flight: what they get acknowledged is in order too.
     pub one_in_flight: BTreeSet<usize>,
+    /// What members of groups did.
+    pub groups: GroupHistory,
+    /// Responses were damaged on purpose, and carry no checksum: what they say proves nothing.
+    pub corrupted: bool,
     /// What is wrong already.
     pub violations: Vec<String>,
     /// How many calls were held against their bounds.
@@ -125,6 +130,13 @@ impl History {
     pub fn violation(&mut self, what: String) {
         if self.violations.len() < 20 {
             self.violations.push(what);
+        }
+    }
+
+    /// Something is not what it should be, as far as the brokers' answers can be believed.
+    pub fn mismatch(&mut self, what: String) {
+        if !self.corrupted {
+            self.violation(what);
         }
     }
 

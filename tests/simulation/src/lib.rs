@@ -10,18 +10,25 @@
 
 pub mod campaign;
 pub mod checker;
+mod commit_watch;
 mod consumers;
 mod faults;
+pub mod group_checker;
+pub mod group_history;
 pub mod history;
 mod link;
+mod members;
 pub mod network;
 mod offload;
+mod operator;
 mod producers;
 pub mod random;
 mod run;
 pub mod schedule;
+mod settle;
 pub mod strikes;
 pub mod trace;
+mod watchdog;
 
 pub use run::{Outcome, run, run_traced};
 pub use schedule::Schedule;

@@ -19,6 +19,7 @@ use crate::trace::note;
 pub(crate) struct Link {
     id: u64,
     pub(crate) broker: i32,
+    pub(crate) client: usize,
     /// The APIs of the requests that were let through and are not answered, by correlation id.
     awaited: Mutex<BTreeMap<i32, i16>>,
     cut: watch::Sender<bool>,
@@ -26,9 +27,9 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) fn new(id: u64, broker: i32) -> Arc<Self> {
+    pub(crate) fn new(id: u64, broker: i32, client: usize) -> Arc<Self> {
         let (cut, half_open) = (watch::Sender::new(false), AtomicBool::new(false));
-        Arc::new(Self { id, broker, awaited: Mutex::default(), cut, half_open })
+        Arc::new(Self { id, broker, client, awaited: Mutex::default(), cut, half_open })
     }
 
     fn awaited(&self) -> MutexGuard<'_, BTreeMap<i32, i16>> {
@@ -101,15 +102,16 @@ impl Pump {
             let (frame, whole) = next_frame(&mut from, &mut received).await;
             if !whole {
                 self.delay().await;
-                self.network.audible(self.link.broker, self.direction).await;
+                self.network.audible(&self.link, self.direction).await;
                 note!(self.network.trace, "{} {:?} ends, {} bytes left", self.link.id, self.direction, frame.len());
                 let _ = to.write_all(&frame).await;
                 let _ = to.shutdown().await;
                 return;
             }
             let api = self.account(&frame);
+            self.watch(api, &frame);
             self.delay().await;
-            self.network.audible(self.link.broker, self.direction).await;
+            self.network.audible(&self.link, self.direction).await;
             if self.meets_half_open(api) {
                 // The peer never hears another word, and the connection stays.
                 self.link.half_open.store(true, Ordering::Relaxed);
@@ -117,7 +119,14 @@ impl Pump {
                 self.link.cut();
                 std::future::pending::<()>().await;
             }
-            if let Some(cut) = self.cut_of() {
+            let cut = self.cut_of();
+            if self.direction == Direction::Request
+                && api == ApiKey::OffsetCommit as i16
+                && cut.is_none_or(|cut| cut == Cut::After)
+            {
+                self.network.watch().arrives(self.link.id, &frame);
+            }
+            if let Some(cut) = cut {
                 self.strike(&format!("cut {} a {}", name(cut), self.way()), api);
                 let part = match cut {
                     Cut::Before => 0,
@@ -169,6 +178,16 @@ impl Pump {
         }
     }
 
+    /// Commits are looked at as they leave the client, and answers as they leave the broker.
+    fn watch(&self, api: i16, frame: &Bytes) {
+        if api == ApiKey::OffsetCommit as i16 {
+            match self.direction {
+                Direction::Request => self.network.watch().sent(self.link.id, frame),
+                Direction::Response => self.network.watch().answered(self.link.id, frame),
+            }
+        }
+    }
+
     /// Producer id, epoch, first sequence and count of a Produce request's batches.
     fn batches(frame: &[u8], api: i16) -> String {
         let mut found = String::new();
@@ -201,7 +220,7 @@ impl Pump {
         let api = ApiKey::ALL.iter().find(|key| **key as i16 == api).map_or("?", |key| key.name());
         note!(self.network.trace, "{} {fault} {api}", self.link.id);
         self.network.count(fault, 1);
-        if matches!(api, "Produce" | "Fetch") {
+        if matches!(api, "Produce" | "Fetch" | "JoinGroup" | "SyncGroup" | "Heartbeat" | "OffsetCommit" | "LeaveGroup") {
             self.network.count(&format!("{fault}: {api}"), 1);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ottla::{Connecting, Connector, Error, ErrorKind, Stream};
@@ -10,6 +10,7 @@ use ottla_broker::MemoryConnector;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::commit_watch::CommitWatch;
 use crate::link::{self, Link};
 use crate::random::{Draw, stream};
 use crate::strikes::Strikes;
@@ -63,6 +64,8 @@ pub(crate) struct Way {
 pub(crate) struct State {
     pub(crate) ways: BTreeMap<i32, Way>,
     pub(crate) links: BTreeMap<u64, Arc<Link>>,
+    /// Clients that have no network.
+    lost_until: BTreeMap<usize, Instant>,
     opened: u64,
     pub(crate) chances: Chances,
     strikes: Strikes,
@@ -77,12 +80,24 @@ pub struct Network {
     /// Wakes who waits for the end of faults, in the order in which they came (a `watch` channel draws lots).
     healing: Notify,
     healed: AtomicBool,
+    watch: OnceLock<CommitWatch>,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64, memory: MemoryConnector, trace: Arc<Trace>, chances: Chances) -> Arc<Self> {
-        let state = State { ways: BTreeMap::new(), links: BTreeMap::new(), opened: 0, chances, strikes: Strikes::default() };
-        Arc::new(Self { seed, memory, trace, state: Mutex::new(state), healing: Notify::new(), healed: AtomicBool::new(false) })
+        let (ways, links, lost_until, strikes) = Default::default();
+        let state = State { ways, links, lost_until, opened: 0, chances, strikes };
+        let (healing, healed, watch) = (Notify::new(), AtomicBool::new(false), OnceLock::new());
+        Arc::new(Self { seed, memory, trace, state: Mutex::new(state), healing, healed, watch })
+    }
+
+    /// Who looks at commits.
+    pub(crate) fn watch(&self) -> &CommitWatch {
+        self.watch.get().expect("a run begins with it")
+    }
+
+    pub(crate) fn watch_by(&self, watch: CommitWatch) {
+        assert!(self.watch.set(watch).is_ok(), "once");
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -135,6 +150,14 @@ impl Network {
         self.count("silence one way", in_flight);
     }
 
+    /// Nothing gets through between a client and the brokers.
+    pub(crate) fn lose(&self, client: usize, ms: u64) {
+        let mut state = self.state();
+        let in_flight = state.links.values().filter(|link| link.client == client).map(|link| link.in_flight()).sum();
+        state.strikes.add("network lost", in_flight);
+        state.lost_until.insert(client, Instant::now() + Duration::from_millis(ms));
+    }
+
     /// All connections of a broker break at once.
     pub(crate) fn cut_all(&self, broker: i32) {
         let in_flight = self.in_flight(broker);
@@ -147,6 +170,7 @@ impl Network {
     pub(crate) fn heal(&self) {
         let mut state = self.state();
         state.ways.clear();
+        state.lost_until.clear();
         state.chances = Chances { latency_ms: state.chances.latency_ms, ..Chances::default() };
         let half_open: Vec<Arc<Link>> = state.links.values().filter(|link| link.is_half_open()).cloned().collect();
         drop(state);
@@ -173,10 +197,14 @@ impl Network {
     }
 
     /// Waits while nothing gets through this way.
-    pub(crate) async fn audible(&self, broker: i32, direction: Direction) {
+    pub(crate) async fn audible(&self, link: &Link, direction: Direction) {
+        let until = || {
+            let state = self.state();
+            let silent = state.ways.get(&link.broker).and_then(|way| way.silent_until.get(&direction).copied());
+            silent.max(state.lost_until.get(&link.client).copied())
+        };
         loop {
-            let until = self.state().ways.get(&broker).and_then(|way| way.silent_until.get(&direction).copied());
-            let Some(until) = until.filter(|until| *until > Instant::now()) else { return };
+            let Some(until) = until().filter(|until| *until > Instant::now()) else { return };
             tokio::select! {
                 biased;
                 () = self.healing.notified() => {}
@@ -195,11 +223,11 @@ impl Network {
 }
 
 /// A client's way into the network.
-pub(crate) struct Access(pub(crate) Arc<Network>);
+pub(crate) struct Access(pub(crate) Arc<Network>, pub(crate) usize);
 
 impl Connector for Access {
     fn connect<'a>(&'a self, host: &'a str, port: u16) -> Connecting<'a> {
-        Box::pin(open(self.0.clone(), host.to_owned(), port))
+        Box::pin(open(self.0.clone(), self.1, host.to_owned(), port))
     }
 }
 
@@ -207,7 +235,7 @@ fn refused(what: &'static str) -> Error {
     Error::new(ErrorKind::Transport, what).with_source(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)).retriable()
 }
 
-async fn open(network: Arc<Network>, host: String, port: u16) -> Result<Box<dyn Stream>, Error> {
+async fn open(network: Arc<Network>, number: usize, host: String, port: u16) -> Result<Box<dyn Stream>, Error> {
     let broker: i32 = host.rsplit('-').next().and_then(|id| id.parse().ok()).unwrap_or(-1);
     let id = {
         let mut state = network.state();
@@ -217,6 +245,8 @@ async fn open(network: Arc<Network>, host: String, port: u16) -> Result<Box<dyn 
     let mut rng = stream(network.seed, &format!("connection {id}"));
     let chances = network.state().chances;
     tokio::time::sleep(Duration::from_millis(rng.between(1, chances.latency_ms.max(1)).unsigned_abs())).await;
+    // Nobody is there to refuse it.
+    network.audible(&Link::new(id, broker, number), Direction::Request).await;
     let now = Instant::now();
     let (refuse, unanswered) = {
         let state = network.state();
@@ -238,7 +268,7 @@ async fn open(network: Arc<Network>, host: String, port: u16) -> Result<Box<dyn 
         Ok(server) => {
             note!(network.trace, "connection {id} to {broker} is open");
             let (client, ours) = tokio::io::duplex(64 << 10);
-            link::start(network, Link::new(id, broker), ours, server, rng);
+            link::start(network, Link::new(id, broker, number), ours, server, rng);
             Ok(Box::new(client))
         }
         Err(_) => {

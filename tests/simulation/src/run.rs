@@ -14,17 +14,22 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::checker::{self, Checked, Logs};
+use crate::commit_watch::CommitWatch;
+use crate::group_history::{GroupChecked, group_name};
 use crate::history::{FIRST_TIMESTAMP, History, Place, ProducerTraits};
 use crate::network::{Access, Chances, Cut, Direction, Network};
 use crate::offload::Deferred;
-use crate::random::{derive, stream};
+use crate::random::{Draw, derive, stream};
 use crate::schedule::{Action, ClientPlan, Schedule, Verb, topic_name};
 use crate::strikes::Strikes;
 use crate::trace::{Trace, note};
-use crate::{consumers, faults, producers};
+use crate::{consumers, faults, group_checker, members, operator, producers, watchdog};
 
 /// Longer than any run takes, in virtual time.
 const AT_MOST: Duration = Duration::from_secs(24 * 3600);
+
+/// By how much clients' wall clocks are off: nothing, an hour, 20 years, or so much that it is before 1970.
+const WALL_CLOCKS_OFF_MS: [i64; 5] = [0, 0, -3_600_000, 630_720_000_000, -FIRST_TIMESTAMP - 1];
 
 /// What came of a run.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +44,8 @@ pub struct Outcome {
     pub strikes: Strikes,
     /// How much was checked.
     pub checked: Checked,
+    /// How much was checked of groups.
+    pub groups: GroupChecked,
     /// How many records were sent.
     pub sent: u64,
     /// How many calls were held against their bounds.
@@ -72,6 +79,7 @@ pub fn run_traced(schedule: &Schedule) -> Outcome {
 }
 
 fn run_with(schedule: &Schedule, keep_lines: bool) -> Outcome {
+    let _watched = watchdog::watch(schedule);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let done = std::panic::catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
@@ -108,15 +116,16 @@ impl Connector for Straight {
     }
 }
 
-struct Run<'a> {
-    schedule: &'a Schedule,
-    world: Arc<World>,
+pub(crate) struct Run<'a> {
+    pub(crate) schedule: &'a Schedule,
+    pub(crate) world: Arc<World>,
     network: Arc<Network>,
-    broker: Arc<Broker>,
+    pub(crate) broker: Arc<Broker>,
     clients: Vec<Client>,
     operator: Client,
     producers: Vec<mpsc::UnboundedSender<producers::Command>>,
     consumers: Vec<mpsc::UnboundedSender<consumers::Command>>,
+    pub(crate) members: Vec<mpsc::UnboundedSender<members::Command>>,
     /// Calls of the operator and of admins that are under way.
     calls: JoinSet<()>,
     rules: Vec<(RuleId, String)>,
@@ -145,6 +154,8 @@ async fn simulate(schedule: &Schedule, trace: Arc<Trace>) -> Outcome {
         history.violation(format!("{open} connections are open after the clients are gone"));
     }
     let checked = checker::check(&mut history, &logs);
+    let groups: std::collections::BTreeSet<i64> = schedule.members.iter().map(|member| member.group()).collect();
+    group_checker::check(&mut history, &logs, &groups.into_iter().collect::<Vec<_>>());
     drop(broker);
     let (hash, lines) = trace.end();
     Outcome {
@@ -153,6 +164,7 @@ async fn simulate(schedule: &Schedule, trace: Arc<Trace>) -> Outcome {
         lines,
         strikes: network.strikes(),
         checked,
+        groups: history.groups.checked,
         sent: history.sent.len() as u64,
         bounded_calls: history.bounded_calls,
         virtual_ms: trace.now_ms(),
@@ -189,6 +201,8 @@ impl<'a> Run<'a> {
         };
         let network = Network::new(derive(schedule.seed, "network"), broker.memory_connector(), trace.clone(), chances);
         let world = Arc::new(World { history: Mutex::default(), trace });
+        world.history().corrupted = schedule.corrupts();
+        network.watch_by(CommitWatch::new(world.clone(), broker.clone()));
         let operator = Client::builder()
             .set("bootstrap.servers", broker.bootstrap_servers())
             .unwrap()
@@ -197,11 +211,12 @@ impl<'a> Run<'a> {
             .seed(derive(schedule.seed, "operator"))
             .build()
             .unwrap();
-        let (clients, producers, consumers, calls, rules) = Default::default();
-        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, calls, rules };
+        let (clients, producers, consumers, members, calls, rules) = Default::default();
+        let mut run = Self { schedule, world, network, broker, clients, operator, producers, consumers, members, calls, rules };
         for (plan, number) in schedule.clients.iter().zip(0..) {
             run.start_client(plan, number);
         }
+        run.start_members();
         run
     }
 
@@ -212,9 +227,13 @@ impl<'a> Run<'a> {
         for (name, value) in &plan.properties {
             builder = builder.set(name, value).unwrap();
         }
+        // Nobody's wall clock is right, and nothing may depend on it: records carry their own timestamps.
+        let off = *stream(seed, &format!("wall clock {number}")).pick(&WALL_CLOCKS_OFF_MS);
+        self.network.count("wall clock off", usize::from(off != 0));
         let client = builder
+            .wall_clock(FIRST_TIMESTAMP + off)
             .runtime(Handle::current())
-            .connector(Arc::new(Access(self.network.clone())))
+            .connector(Arc::new(Access(self.network.clone(), number)))
             .offload(Arc::new(offload))
             .seed(derive(seed, &format!("client {number}")))
             .build()
@@ -251,6 +270,24 @@ impl<'a> Run<'a> {
             self.consumers.push(sender);
         }
         self.clients.push(client);
+    }
+
+    fn start_members(&mut self) {
+        for (plan, number) in self.schedule.members.iter().zip(0..) {
+            let (sender, commands) = mpsc::unbounded_channel();
+            let application = members::Application {
+                number,
+                world: self.world.clone(),
+                network: self.network.clone(),
+                client: self.clients[plan.client].clone(),
+                plan: plan.clone(),
+                rng: stream(self.schedule.seed, &format!("member's application {number}")),
+                commands,
+                calm: false,
+            };
+            tokio::spawn(application.run());
+            self.members.push(sender);
+        }
     }
 
     /// A fault that concerns a whole broker.
@@ -315,6 +352,14 @@ impl<'a> Run<'a> {
                 let added = faults::rule(&action.numbers).and_then(|rule| self.broker.add_fault(rule).ok());
                 self.rules.extend(added.map(|id| (id, faults::name(&action.numbers))));
             }
+            Verb::Join => self.tell_member(number(0), members::Command::Join(number(1))),
+            Verb::Subscribe => self.tell_member(number(0), members::Command::Subscribe(number(1))),
+            Verb::Leave => self.tell_member(number(0), members::Command::Leave(number(1))),
+            Verb::StallMember => self.tell_member(number(0), members::Command::Stall(ms(1))),
+            Verb::SlowListener => self.tell_member(number(0), members::Command::SlowListener(ms(1))),
+            Verb::Commit => self.tell_member(number(0), members::Command::Commit(number(1))),
+            Verb::SeekBack => self.tell_member(number(0), members::Command::SeekBack(place, number(3))),
+            Verb::LoseNetwork => self.network.lose(usize::try_from(number(0)).unwrap_or(0), ms(1)),
             _ => self.act_on_brokers(action.verb, number(0), small(1), small(2)),
         }
     }
@@ -359,6 +404,28 @@ impl<'a> Run<'a> {
             Verb::ShrinkIsr => {
                 let _ = self.broker.shrink_isr(&topic, second);
             }
+            Verb::MoveCoordinator => {
+                let group = group_name(first);
+                let waiting = self.waiting(&group);
+                if self.broker.move_coordinator(&group, second).is_ok() {
+                    self.network.count("coordinator moved", self.strike_of(&group));
+                    self.network.count("coordinator moved: a rebalance", waiting);
+                }
+            }
+            Verb::StopCoordinator => {
+                let group = group_name(first);
+                if let Some(coordinator) = self.broker.group_status(&group).and_then(|status| status.coordinator) {
+                    self.network.count("coordinator stopped", self.strike_of(&group));
+                    self.network.count("coordinator stopped: a rebalance", self.waiting(&group));
+                    let _ = self.broker.stop_broker(coordinator);
+                }
+            }
+            Verb::RestartAll => {
+                for id in self.broker.broker_ids() {
+                    let _ = self.broker.restart_broker(id);
+                }
+            }
+            Verb::AddPartitions => self.add_partitions(first, second),
             Verb::DeleteTopic => self.delete_topic(first),
             Verb::CreateTopic => self.create_topic(first),
             _ => {}
@@ -375,6 +442,23 @@ impl<'a> Run<'a> {
         if let Some(consumer) = usize::try_from(number).ok().and_then(|number| self.consumers.get(number)) {
             let _ = consumer.send(command);
         }
+    }
+
+    fn tell_member(&self, number: i64, command: members::Command) {
+        if let Some(member) = usize::try_from(number).ok().and_then(|number| self.members.get(number)) {
+            let _ = member.send(command);
+        }
+    }
+
+    /// How many members of a group wait for its rebalance.
+    fn waiting(&self, group: &str) -> usize {
+        self.broker.group_status(group).map_or(0, |status| status.members.iter().filter(|member| member.waits).count())
+    }
+
+    /// How many requests its coordinator owes.
+    fn strike_of(&self, group: &str) -> usize {
+        let coordinator = self.broker.group_status(group).and_then(|status| status.coordinator);
+        coordinator.map_or(0, |broker| self.network.in_flight(broker))
     }
 
     fn describe(&mut self, client: i64, topic: i64) {
@@ -432,9 +516,32 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// All partitions: those that were planned, and those that came later.
     fn places(&self) -> Vec<Place> {
-        let topics = self.schedule.topics.iter().zip(0..);
-        topics.flat_map(|(partitions, topic)| (0..i32::try_from(*partitions).unwrap()).map(move |at| (topic, at))).collect()
+        let mut places = Vec::new();
+        for (planned, topic) in self.schedule.topics.iter().zip(0..) {
+            let planned = i32::try_from(*planned).unwrap();
+            let name = topic_name(topic);
+            places.extend((0..planned).map(|partition| (topic, partition)));
+            let later = (planned..).take_while(|partition| self.broker.partition_status(&name, *partition).is_ok());
+            places.extend(later.map(|partition| (topic, partition)));
+        }
+        places
+    }
+
+    /// More partitions, as an operator makes them.
+    fn add_partitions(&mut self, topic: i64, count: i32) {
+        let there = i32::try_from(self.places().iter().filter(|place| place.0 == topic).count()).unwrap();
+        let (connector, world) = (self.broker.memory_connector(), self.world.clone());
+        let address = self.broker.controller().and_then(|id| self.broker.address_of(id).ok());
+        let Some((host, port)) = address.as_deref().and_then(|address| address.rsplit_once(':')) else { return };
+        let (host, port) = (host.to_owned(), port.parse().unwrap());
+        self.network.count("partitions added", self.members.len());
+        self.calls.spawn(async move {
+            let Ok(stream) = connector.connect(&host, port) else { return };
+            let done = operator::add_partitions(stream, &topic_name(topic), there + count).await;
+            note!(world.trace, "partitions of {topic}, {}: {done:?}", there + count);
+        });
     }
 
     /// Everything must drain: producers first, then consumers up to where the logs end.
@@ -460,6 +567,7 @@ impl<'a> Run<'a> {
                 ends.insert(place, status.high_watermark);
             }
         }
+        self.settle_groups(&ends).await;
         for consumer in &self.consumers {
             let (finished, waits) = oneshot::channel();
             if consumer.send(consumers::Command::Finish(ends.clone(), finished)).is_ok() {

@@ -1,6 +1,7 @@
 //! A schedule: the cluster, the clients, and what happens when. Plain data that a text file holds.
 
 mod generate;
+mod generate_groups;
 mod text;
 
 pub use generate::generate;
@@ -67,6 +68,30 @@ pub enum Verb {
     Slow,
     /// A rule for the brokers' fault model.
     Fault,
+    /// A consumer joins its group and subscribes to topics, each of which is a bit of the number.
+    Join,
+    /// A member subscribes to other topics; to none: it leaves the group, and stays a consumer.
+    Subscribe,
+    /// A member goes: 0 closed, and that is waited for, 1 closed only, 2 dropped.
+    Leave,
+    /// A member's application does nothing for some time.
+    StallMember,
+    /// A member's listener takes so long for its next answer.
+    SlowListener,
+    /// A member commits: 0 its positions, 1 the same without waiting for it, 2 it asks what is committed.
+    Commit,
+    /// A member goes back to this part of a thousand of what it has read.
+    SeekBack,
+    /// Nothing gets through between a client and the brokers.
+    LoseNetwork,
+    /// Another broker coordinates a group.
+    MoveCoordinator,
+    /// The broker that coordinates a group is stopped.
+    StopCoordinator,
+    /// All brokers that are stopped are started again.
+    RestartAll,
+    /// A topic gets more partitions.
+    AddPartitions,
 }
 
 impl Verb {
@@ -101,6 +126,18 @@ impl Verb {
         Self::LeaveUnanswered,
         Self::Slow,
         Self::Fault,
+        Self::Join,
+        Self::Subscribe,
+        Self::Leave,
+        Self::StallMember,
+        Self::SlowListener,
+        Self::Commit,
+        Self::SeekBack,
+        Self::LoseNetwork,
+        Self::MoveCoordinator,
+        Self::StopCoordinator,
+        Self::RestartAll,
+        Self::AddPartitions,
     ];
 
     /// Its name in a file.
@@ -136,6 +173,18 @@ impl Verb {
             Self::LeaveUnanswered => "leave-unanswered",
             Self::Slow => "slow",
             Self::Fault => "fault",
+            Self::Join => "join",
+            Self::Subscribe => "subscribe",
+            Self::Leave => "leave",
+            Self::StallMember => "stall-member",
+            Self::SlowListener => "slow-listener",
+            Self::Commit => "commit",
+            Self::SeekBack => "seek-back",
+            Self::LoseNetwork => "lose-network",
+            Self::MoveCoordinator => "move-coordinator",
+            Self::StopCoordinator => "stop-coordinator",
+            Self::RestartAll => "restart-all",
+            Self::AddPartitions => "add-partitions",
         }
     }
 
@@ -160,6 +209,15 @@ impl Verb {
             Self::Silence => &["broker", "way", "ms"],
             Self::Refuse | Self::LeaveUnanswered => &["broker", "ms"],
             Self::Slow => &["broker", "ms", "delay"],
+            Self::Join | Self::Subscribe => &["member", "topics"],
+            Self::Leave | Self::Commit => &["member", "how"],
+            Self::StallMember | Self::SlowListener => &["member", "ms"],
+            Self::SeekBack => &["member", "topic", "partition", "to"],
+            Self::LoseNetwork => &["client", "ms"],
+            Self::MoveCoordinator => &["group", "broker"],
+            Self::StopCoordinator => &["group"],
+            Self::RestartAll => &[],
+            Self::AddPartitions => &["topic", "count"],
             Self::Fault => &["api", "effect", "value", "applied", "broker", "topic", "skip", "times", "per-mille"],
         }
     }
@@ -205,6 +263,54 @@ impl ClientPlan {
     }
 }
 
+/// A place in a group, where one consumer comes after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberPlan {
+    /// Which client it is of.
+    pub client: usize,
+    /// It has a listener.
+    pub listens: bool,
+    /// It takes records one by one.
+    pub cursors: bool,
+    /// What it commits by hand: 0 nothing, 1 each batch, 2 its positions after each batch, 3 the same without waiting for it, 4 as its
+    /// listener is told to give partitions up.
+    pub commits: i64,
+    /// The configuration, and the number of its group as `group`.
+    pub properties: Vec<(String, String)>,
+}
+
+impl MemberPlan {
+    /// A property.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.properties.iter().find(|(of, _)| of == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A property that is a number.
+    #[must_use]
+    pub fn number(&self, name: &str, default: u64) -> u64 {
+        self.text(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+    }
+
+    /// The number of its group.
+    #[must_use]
+    pub fn group(&self) -> i64 {
+        self.text("group").and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+
+    /// `close.timeout.ms`.
+    #[must_use]
+    pub fn close_timeout(&self) -> u64 {
+        self.number("close.timeout.ms", 30_000)
+    }
+
+    /// `default.api.timeout.ms`.
+    #[must_use]
+    pub fn api_timeout(&self) -> u64 {
+        self.number("default.api.timeout.ms", 60_000)
+    }
+}
+
 /// What happens in a run. The same schedule gives the same trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
@@ -232,8 +338,18 @@ pub struct Schedule {
     pub unclean: i64,
     /// The clients.
     pub clients: Vec<ClientPlan>,
+    /// The places in groups.
+    pub members: Vec<MemberPlan>,
     /// What happens, in order.
     pub actions: Vec<Action>,
+}
+
+impl Schedule {
+    /// Whether responses come damaged.
+    #[must_use]
+    pub fn corrupts(&self) -> bool {
+        self.actions.iter().any(|action| action.verb == Verb::Fault && crate::faults::corrupts(&action.numbers))
+    }
 }
 
 /// The name of a topic.

@@ -9,12 +9,12 @@ use ottla_simulation::campaign::{Campaign, write_failed};
 use ottla_simulation::schedule::generate;
 use ottla_simulation::{run, run_traced};
 
-/// How many schedules a plain test run makes; OTTLA_SIMULATION_SEEDS says otherwise.
-const SEEDS: u64 = 2000;
+/// How many schedules a plain test run makes, every other one with groups; OTTLA_SIMULATION_SEEDS says otherwise.
+const SEEDS: u64 = 4000;
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    for seed in 0..12 {
+    for seed in 0..24 {
         let schedule = generate(seed);
         let (one, two) = (run_traced(&schedule), run_traced(&schedule));
         let differs = one.lines.iter().zip(&two.lines).position(|(one, two)| one != two);
@@ -59,15 +59,32 @@ fn seeds_keep_the_promises() {
     println!("{total}");
     assert_eq!(total.failed, Vec::<u64>::new(), "these seeds fail");
     // A fault that never struck proves nothing.
-    for fault in
-        ["broker stopped", "broker isolated", "leader moved", "all connections cut", "silence one way", "offload deferred"]
-    {
+    for fault in [
+        "broker stopped",
+        "broker isolated",
+        "leader moved",
+        "all connections cut",
+        "silence one way",
+        "offload deferred",
+        "network lost",
+        "member stalled",
+        "max.poll.interval.ms exceeded",
+        "coordinator moved",
+        "coordinator moved: a rebalance",
+        "coordinator stopped",
+        "coordinator stopped: a rebalance",
+        "partitions added",
+        "waiter dropped",
+    ] {
         assert!(total.strikes.struck(fault) > 0, "{fault} never struck");
     }
     for cut in ["before", "within", "after"] {
         for frame in ["request: Produce", "response: Produce", "request: Fetch", "response: Fetch"] {
             assert!(total.strikes.struck(&format!("cut {cut} a {frame}")) > 0, "cut {cut} a {frame}");
         }
+    }
+    for api in ["JoinGroup", "SyncGroup", "Heartbeat", "OffsetCommit", "OffsetFetch", "FindCoordinator"] {
+        assert!(total.strikes.struck(&format!("error: {api}")) > 0, "error: {api}");
     }
     for effect in ["error", "delay", "close", "silence"] {
         for api in ["Produce", "Fetch"] {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ottla::{Client, Consumer, OffsetAndMetadata, Record, TopicPartition};
+use ottla::{Client, Consumer, LeavePolicy, NewTopic, OffsetAndMetadata, Record, TopicPartition};
 use ottla_tests::kafka::unique_name;
 
 use crate::helper::{PATIENCE, client, on_both, topic};
@@ -143,7 +143,7 @@ fn a_static_member_keeps_its_partitions_over_a_restart() {
         let client = client(servers, &[]);
         let (topic, group) = (topic(&client, PARTITIONS), unique_name("group"));
         let mut generations = Vec::new();
-        for round in 0..2_i64 {
+        for (round, leave) in (0..).zip([LeavePolicy::Default, LeavePolicy::Leave, LeavePolicy::Default]) {
             let consumer = member(&client, &group, &topic, &[("group.instance.id", "one"), ("session.timeout.ms", "30000")]);
             write(&client, &topic, 1);
             let mut got = Got::new();
@@ -152,8 +152,72 @@ fn a_static_member_keeps_its_partitions_over_a_restart() {
             }
             assert!(got.keys().all(|(_, offset)| *offset == round), "{got:?}");
             generations.push(consumer.group_state().unwrap().generation);
-            consumer.close().wait().unwrap();
+            consumer.close_with(leave).wait().unwrap();
         }
         assert_eq!(generations[0], generations[1], "no rebalance");
+        assert!(generations[2] > generations[1], "it had left: {generations:?}");
+    });
+}
+
+#[test]
+fn a_pattern_follows_topics_that_come_and_go() {
+    on_both(|servers| {
+        // A producer would make a topic anew that was deleted.
+        let client = client(servers, &[("metadata.max.age.ms", "200"), ("allow.auto.create.topics", "false")]);
+        let prefix = unique_name("pattern");
+        let create = |name: &str| {
+            let topic = format!("{prefix}-{name}");
+            client.admin().create_topic_blocking(NewTopic::new(&topic).partitions(2)).unwrap();
+            topic
+        };
+        let first = create("a");
+        let consumer = member(&client, &unique_name("group"), &format!("^{prefix}-[ab]$"), &[]);
+        let start = Instant::now();
+        // Whatever errors tell of topics that come and go.
+        let until = |what: &str, topics: &[&str]| loop {
+            let assigned = consumer.assignment();
+            if assigned.iter().map(|key| key.topic.as_str()).eq(topics.iter().copied()) {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{what}: {assigned:?} {:?}", consumer.group_state());
+            let _ = consumer.next_blocking(Duration::from_millis(50));
+        };
+        until("the first", &[&first, &first]);
+        let (second, _other) = (create("b"), create("c"));
+        until("another", &[&first, &first, &second, &second]);
+        let producer = client.producer().unwrap();
+        producer.send_blocking(Record::to(&second).partition(1).value("x")).unwrap().wait().unwrap();
+        let mut got = Got::new();
+        while got.is_empty() {
+            take(&consumer, &mut got);
+        }
+        client.admin().delete_topic_blocking(&second).unwrap();
+        until("it is gone", &[&first, &first]);
+        consumer.close().wait().unwrap();
+    });
+}
+
+#[test]
+fn a_duration_says_how_old_the_first_record_may_be() {
+    on_both(|servers| {
+        let client = client(servers, &[]);
+        let topic = topic(&client, PARTITIONS);
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+        let producer = client.producer().unwrap();
+        for age in [7_200_000, 3_000_000, 600_000] {
+            producer.send_blocking(Record::to(&topic).partition(2).timestamp(now - age).value("x")).unwrap().wait().unwrap();
+        }
+        for (reset, expected) in [("by_duration:PT1H", 1..3), ("by_duration:PT20M", 2..3), ("by_duration:P1D", 0..3)] {
+            let consumer = member(&client, &unique_name("group"), &topic, &[("auto.offset.reset", reset)]);
+            let mut got = Got::new();
+            while got.len() < expected.clone().count() {
+                take(&consumer, &mut got);
+            }
+            assert_eq!(got.into_keys().collect::<Vec<_>>(), expected.map(|offset| (2, offset)).collect::<Vec<_>>(), "{reset}");
+            // What was taken last counts as consumed when more is asked for.
+            assert!(consumer.try_next().unwrap().is_none());
+            assert_eq!(consumer.lag(&topic, 2), Some(0));
+            consumer.close().wait().unwrap();
+        }
     });
 }

@@ -1,6 +1,7 @@
 //! The client from outside, against a live Apache Kafka and against broker-lite: the same tests on both wherever both can.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod admin_groups;
 mod bad_input;
 mod c_shaped;
 mod consumer;

@@ -1,9 +1,9 @@
 //! Groups as they are: ConsumerGroupDescribe for those to whom the broker assigns partitions (KIP-848), DescribeGroups for the rest.
 
 use bytes::Bytes;
+use ottla_protocol::ErrorCode;
 use ottla_protocol::messages::consumer_group_describe::{self, Assignment, ConsumerGroupDescribeResponse};
 use ottla_protocol::messages::describe_groups::{DescribeGroupsResponse, DescribedGroup, DescribedGroupMember};
-use ottla_protocol::ErrorCode;
 
 use super::group_listing::{ConsumerGroupState, GroupType};
 use super::{GroupAnswers, group_error};

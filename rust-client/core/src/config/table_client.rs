@@ -219,7 +219,7 @@ pub(super) const PROPERTIES: &[Property] = &[
         int(0, 3_600_000),
         "100",
         Medium,
-        "The first wait before a lost connection is opened again. It doubles with each failure, with jitter. 0: no wait.",
+        "The first wait before a lost connection is opened again. It doubles with each failure, with jitter. 0: 10 ms between two attempts.",
     )
     .acts(),
     Property::new(

@@ -28,6 +28,16 @@ pub(super) const PROPERTIES: &[Property] = &[
     .topic()
     .acts(),
     Property::new(
+        "exclude.internal.topics",
+        Consumer,
+        Bool,
+        "true",
+        Medium,
+        "Whether subscriptions by regular expression leave out Kafka's own topics (__consumer_offsets and the like). As in Java.",
+    )
+    .own()
+    .acts(),
+    Property::new(
         "isolation.level",
         Consumer,
         Enum(&["read_uncommitted", "read_committed"]),
@@ -132,7 +142,15 @@ pub(super) const PROPERTIES: &[Property] = &[
         "After how long without a heartbeat a member counts as gone.",
     )
     .acts(),
-    Property::new("heartbeat.interval.ms", Consumer, int(1, HOUR), "3000", Low, "How often a member says that it lives.").acts(),
+    Property::new(
+        "heartbeat.interval.ms",
+        Consumer,
+        int(1, HOUR),
+        "3000",
+        Low,
+        "How often a member says that it lives, and hears whether its group rebalances; more often right after a rebalance.",
+    )
+    .acts(),
     Property::new(
         "max.poll.interval.ms",
         Consumer,

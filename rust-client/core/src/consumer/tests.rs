@@ -5,6 +5,7 @@ mod partition_end;
 mod random_walk;
 mod replicas;
 mod requests;
+mod starts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ fn cluster(version: u64, id: Uuid, leaders: &[(i32, i32)]) -> Arc<Cluster> {
     let topic = TopicInfo { name: TOPIC, id, error: ErrorCode::None, is_internal: false, partitions: partitions.collect() };
     let broker = |id| (id, BrokerInfo { id, host: Text::from_static("host"), port: 9092, rack: None });
     Arc::new(Cluster {
+        all_topics: false,
         version,
         cluster_id: None,
         controller: 1,

@@ -25,9 +25,10 @@ use crate::time::Instant;
 /// What happens to a member.
 #[derive(Clone, Debug)]
 pub enum MembershipEvent {
-    /// The application subscribes to these topics from now on; to none: it leaves the group. Who subscribes by regular expression
-    /// says it again whenever other topics match ([`matching_topics`]).
+    /// The application subscribes to these topics from now on; to none: it leaves the group.
     Subscribed(BTreeSet<Text>),
+    /// Other topics match what the application subscribes to by regular expression ([`matching_topics`]): these.
+    TopicsMatched(BTreeSet<Text>),
     /// What the cluster has of the topics that a [`MembershipCommand::Assign`] or [`MembershipCommand::Follow`] named. Only the
     /// leader looks at it: other partitions or racks than it divided are a reason to divide anew.
     TopicsChanged(GroupTopics),

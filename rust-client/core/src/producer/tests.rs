@@ -97,6 +97,7 @@ pub(super) fn cluster(version: u64, partitions: i32) -> Arc<Cluster> {
     };
     let broker = BrokerInfo { id: 1, host: Text::from("b"), port: 1, rack: None };
     Arc::new(Cluster {
+        all_topics: false,
         version,
         cluster_id: None,
         controller: 1,

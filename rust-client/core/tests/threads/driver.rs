@@ -139,6 +139,7 @@ fn cluster() -> Arc<Cluster> {
     };
     let broker = BrokerInfo { id: 1, host: Text::from("b"), port: 1, rack: None };
     Arc::new(Cluster {
+        all_topics: false,
         version: 1,
         cluster_id: None,
         controller: 1,

@@ -2,14 +2,14 @@
 
 use ottla::Rng;
 
-use super::{Action, ClientPlan, Schedule, Verb};
+use super::{Action, ClientPlan, Schedule, Verb, generate_groups};
 use crate::faults;
 use crate::random::{Draw, stream};
 
 /// How long applications and faults are busy, in virtual ms.
-const BUSY_MS: i64 = 20_000;
+pub(super) const BUSY_MS: i64 = 20_000;
 
-/// The schedule of a seed.
+/// The schedule of a seed: with groups where it is odd.
 #[must_use]
 pub fn generate(seed: u64) -> Schedule {
     let mut shape = stream(seed, "shape");
@@ -36,8 +36,24 @@ pub fn generate(seed: u64) -> Schedule {
     }
     // Somebody has to do something.
     schedule.clients[0].producers = schedule.clients[0].producers.max(1);
+    let groups = seed % 2 == 1;
+    if groups {
+        generate_groups::members(&mut schedule, &mut stream(seed, "groups"));
+    }
     application(&mut schedule, &mut stream(seed, "application"));
     misfortunes(&mut schedule, &mut stream(seed, "faults"));
+    if groups {
+        generate_groups::application(&mut schedule, &mut stream(seed, "members"));
+        generate_groups::misfortunes(&mut schedule, &mut stream(seed, "faults of groups"));
+        generate_groups::spare_static_members(&mut schedule);
+    }
+    let mut corruption = stream(seed, "corruption");
+    if corruption.chance(60) {
+        for _ in 0..corruption.between(1, 3) {
+            let numbers = faults::draw_corruption(&mut corruption);
+            schedule.act(corruption.between(0, BUSY_MS), Verb::Fault, &numbers);
+        }
+    }
     schedule.actions.sort_by_key(|action| action.at);
     schedule
 }
@@ -86,20 +102,20 @@ fn client(rng: &mut Rng) -> ClientPlan {
     }
 }
 
-fn number(count: usize) -> i64 {
+pub(super) fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap()
 }
 
 impl Schedule {
-    fn act(&mut self, at: i64, verb: Verb, numbers: &[i64]) {
+    pub(super) fn act(&mut self, at: i64, verb: Verb, numbers: &[i64]) {
         self.actions.push(Action { at: at.unsigned_abs(), verb, numbers: numbers.to_vec() });
     }
 
-    fn any_topic(&self, rng: &mut Rng) -> i64 {
+    pub(super) fn any_topic(&self, rng: &mut Rng) -> i64 {
         rng.between(0, number(self.topics.len()) - 1)
     }
 
-    fn any_place(&self, rng: &mut Rng) -> (i64, i64) {
+    pub(super) fn any_place(&self, rng: &mut Rng) -> (i64, i64) {
         let topic = self.any_topic(rng);
         (topic, rng.between(0, self.topics[usize::try_from(topic).unwrap()] - 1))
     }
@@ -178,7 +194,9 @@ fn misfortunes(schedule: &mut Schedule, rng: &mut Rng) {
     }
     for _ in 0..*rng.pick(&[0, 0, 1, 2, 4]) {
         let numbers = faults::draw(rng, brokers, number(schedule.topics.len()));
-        schedule.act(rng.between(0, BUSY_MS), Verb::Fault, &numbers);
+        let at = rng.between(0, BUSY_MS);
+        // What a client asks for but once it asks for soon.
+        schedule.act(if faults::strikes_early(&numbers) { 0 } else { at }, Verb::Fault, &numbers);
     }
     for _ in 0..rng.between(0, 8) {
         let at = rng.between(0, BUSY_MS);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Action, ClientPlan, Schedule, Verb};
+use super::{Action, ClientPlan, MemberPlan, Schedule, Verb};
 
 impl Schedule {
     fn settings(&mut self) -> [(&'static str, &mut i64); 9] {
@@ -34,6 +34,14 @@ impl fmt::Display for Schedule {
             write!(f, "client producers={} consumers={}", client.producers, client.consumers)?;
             write!(f, " reports={} cursors={}", i32::from(client.reports), i32::from(client.cursors))?;
             for (name, value) in &client.properties {
+                write!(f, " {name}={value}")?;
+            }
+            writeln!(f)?;
+        }
+        for member in &self.members {
+            let (listens, cursors) = (i32::from(member.listens), i32::from(member.cursors));
+            write!(f, "member client={} listens={listens} cursors={cursors} commits={}", member.client, member.commits)?;
+            for (name, value) in &member.properties {
                 write!(f, " {name}={value}")?;
             }
             writeln!(f)?;
@@ -75,6 +83,20 @@ fn client(words: &[&str]) -> Result<ClientPlan, String> {
     Ok(plan)
 }
 
+fn member(words: &[&str]) -> Result<MemberPlan, String> {
+    let mut plan = MemberPlan::default();
+    for (name, value) in pairs(words)? {
+        match name.as_str() {
+            "client" => plan.client = number(&value)?,
+            "listens" => plan.listens = value == "1",
+            "cursors" => plan.cursors = value == "1",
+            "commits" => plan.commits = number(&value)?,
+            _ => plan.properties.push((name, value)),
+        }
+    }
+    Ok(plan)
+}
+
 fn action(words: &[&str]) -> Result<Action, String> {
     let [at, name, arguments @ ..] = words else { return Err("an action is: at MS VERB NAME=NUMBER...".into()) };
     let verb = Verb::ALL.iter().copied().find(|verb| verb.name() == *name).ok_or_else(|| format!("there is no {name}"))?;
@@ -99,6 +121,7 @@ impl FromStr for Schedule {
                 ["seed", value] => number(value).map(|seed| schedule.seed = seed),
                 ["topic", value] => number(value).map(|partitions| schedule.topics.push(partitions)),
                 ["client", rest @ ..] => client(rest).map(|plan| schedule.clients.push(plan)),
+                ["member", rest @ ..] => member(rest).map(|plan| schedule.members.push(plan)),
                 ["at", rest @ ..] => action(rest).map(|action| schedule.actions.push(action)),
                 [name, value] => match schedule.settings().into_iter().find(|(of, _)| of == name) {
                     Some((_, place)) => number(value).map(|value| *place = value),

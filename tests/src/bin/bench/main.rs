@@ -1,5 +1,5 @@
 //! The benchmarks: this client and others side by side on one live Apache Kafka, in turns, medians and spread as a table with
-//! ratios, and as JSON lines in `tests/bench/results/latest.jsonl`, where the cases that are not run keep their lines.
+//! ratios, and as JSON lines in `tests/bench/results/latest.jsonl`, where cases and clients that are not run keep their lines.
 
 mod groups;
 mod start;
@@ -120,13 +120,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes the new lines, behind those that are there of other cases.
+/// Writes the new lines, behind those that are there of other cases and clients.
 fn write_results(new: &str) -> Result<PathBuf, Box<dyn Error>> {
     let folder = workspace_root().join("tests/bench/results");
     fs::create_dir_all(&folder)?;
     let path = folder.join("latest.jsonl");
-    let case = |line: &str| serde_json::from_str::<Value>(line).ok()?.get("case").cloned();
-    let measured: Vec<Value> = new.lines().filter_map(case).collect();
+    let case = |line: &str| {
+        let line: Value = serde_json::from_str(line).ok()?;
+        Some((line.get("case").cloned(), line.get("client").cloned()))
+    };
+    let measured: Vec<_> = new.lines().filter_map(case).collect();
     let mut text = String::new();
     // None yet is as good as none.
     for line in fs::read_to_string(&path).unwrap_or_default().lines() {

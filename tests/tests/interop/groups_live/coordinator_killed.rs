@@ -265,7 +265,7 @@ fn killed_while_join_groups_are_parked(kafka: &mut LiveKafka, strategy: &str) {
 }
 
 #[test]
-#[ignore = "takes a minute: make proof"]
+#[ignore = "takes minutes: make proof"]
 fn the_coordinator_is_killed_during_a_rebalance() {
     let options = KafkaOptions::brokers(3).property("broker.session.timeout.ms", "6000");
     let mut kafka = LiveKafka::start_with(&options.property("replica.lag.time.max.ms", "5000"));

@@ -28,6 +28,8 @@ pub struct GroupConfig {
     pub auto_commit_interval: Option<Duration>,
     /// `enable.auto.offset.store`
     pub auto_offset_store: bool,
+    /// `exclude.internal.topics`
+    pub exclude_internal_topics: bool,
 }
 
 impl Config {
@@ -75,6 +77,7 @@ impl Config {
             max_poll_interval,
             coordinator_query_interval: self.millis("coordinator.query.interval.ms"),
             auto_commit_interval: Some(self.millis("auto.commit.interval.ms")).filter(|every| commits && !every.is_zero()),
+            exclude_internal_topics: self.flag("exclude.internal.topics"),
             auto_offset_store: self.flag("enable.auto.offset.store"),
         }))
     }

@@ -2,6 +2,7 @@
 
 use super::errors::{no_offset, unreadable};
 use super::*;
+use crate::mutants::{self, Mutant};
 
 impl Fetcher {
     /// Replaces the assignment. Batches taken before hand out no more records.
@@ -67,6 +68,9 @@ impl Fetcher {
     pub fn remove<'a>(&mut self, partitions: impl IntoIterator<Item = &'a TopicPartition>) {
         self.consume_taken();
         for key in partitions {
+            if mutants::is(Mutant::RevokedStillRead) {
+                continue;
+            }
             if let Some(partition) = self.subscription.partitions.remove(key) {
                 partition.position.invalidate();
             }

@@ -1,5 +1,7 @@
 //! What a member makes of answers, as Java's client does.
 
+use std::time::Duration;
+
 use ottla_protocol::messages::sync_group::SyncGroupRequestAssignment;
 use ottla_protocol::messages::{JoinGroupResponse, SyncGroupResponse};
 use ottla_protocol::{ErrorCode, Text};
@@ -9,7 +11,13 @@ use crate::error::{Error, ErrorKind};
 use crate::group::assignor::{GroupAssignment, GroupTopics, LastAssignment, MemberAssignment, MemberSubscription};
 use crate::group::membership::{GroupResponse, MembershipCommand};
 use crate::group::{decode_assignment, decode_subscription, encode_assignment};
+use crate::mutants::{self, Mutant};
 use crate::time::Instant;
+
+/// When the first heartbeat of a generation is sent; each further one comes after twice the time, up to `heartbeat.interval.ms`. A
+/// member hears of a rebalance by a heartbeat only, and one often follows another at once: members start together, and cooperative
+/// ones join a second time.
+const FIRST_HEARTBEAT: Duration = Duration::from_millis(100);
 
 impl ClassicMembership {
     pub(super) fn on_response(&mut self, now: Instant, token: u64, answer: Result<GroupResponse, Error>) {
@@ -103,6 +111,9 @@ impl ClassicMembership {
                 self.note(now, Error::kafka(code, TRIED));
                 self.on_coordinator_lost(now);
             }
+            ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId if mutants::is(Mutant::GenerationIgnored) => {
+                self.heard_at = now
+            }
             ErrorCode::IllegalGeneration | ErrorCode::UnknownMemberId => self.generation_lost(now, code, TRIED),
             ErrorCode::FencedInstanceId => self.fenced(now, TRIED),
             // The next heartbeat may fare better.
@@ -170,7 +181,8 @@ impl ClassicMembership {
         self.assignor = response.protocol_name.as_ref().map(Text::detach);
         self.rebalances += 1;
         self.heard_at = now;
-        self.heartbeat_at = now + self.settings.heartbeat_interval;
+        self.heartbeat_pause = FIRST_HEARTBEAT.min(self.settings.heartbeat_interval);
+        self.heartbeat_at = now + self.heartbeat_pause;
         self.members.clear();
         self.followed.clear();
         self.divided = None;

@@ -63,6 +63,9 @@ fn response(rng: &mut Rng, state: State) -> GroupResponse {
 fn event(rng: &mut Rng, member: &ClassicMembership) -> MembershipEvent {
     let latest = member.next_token;
     match rng.below(12) {
+        0 if rng.below(3) == 0 => {
+            MembershipEvent::TopicsMatched(["t", "u"].into_iter().filter(|_| rng.below(4) > 0).map(Text::from).collect())
+        }
         0 => MembershipEvent::Subscribed(["t", "u"].into_iter().filter(|_| rng.below(4) > 0).map(Text::from).collect()),
         1 => {
             let count = rng.below(4) as usize;

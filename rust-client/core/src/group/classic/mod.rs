@@ -9,6 +9,8 @@ mod fuzz_tests;
 #[cfg(test)]
 mod group_tests;
 mod requests;
+#[cfg(test)]
+mod stall_tests;
 mod states;
 mod steps;
 #[cfg(test)]
@@ -95,6 +97,8 @@ pub struct ClassicMembership {
     heartbeat: Option<u64>,
     leaving: Option<u64>,
     heartbeat_at: Instant,
+    /// From the heartbeat that is sent next to the one after it.
+    heartbeat_pause: Duration,
     /// When the coordinator last said that the member lives.
     heard_at: Instant,
     retry_at: Instant,
@@ -163,6 +167,7 @@ impl ClassicMembership {
             heartbeat: None,
             leaving: None,
             heartbeat_at: start,
+            heartbeat_pause: Duration::ZERO,
             heard_at: start,
             retry_at: start,
             attempts: 0,
@@ -268,7 +273,14 @@ impl ClassicMembership {
 impl Membership for ClassicMembership {
     fn handle(&mut self, now: Instant, event: MembershipEvent) {
         match event {
-            MembershipEvent::Subscribed(topics) => self.on_subscribed(now, topics),
+            MembershipEvent::Subscribed(topics) => {
+                if !topics.is_empty() {
+                    self.polled_at = now;
+                }
+                self.await_poll = false;
+                self.on_subscribed(now, topics);
+            }
+            MembershipEvent::TopicsMatched(topics) => self.on_subscribed(now, topics),
             MembershipEvent::TopicsChanged(topics) => self.on_topics(topics),
             MembershipEvent::ApplicationPolled => {
                 self.polled_at = now;

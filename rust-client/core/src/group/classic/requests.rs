@@ -91,7 +91,8 @@ impl ClassicMembership {
             group_instance_id: self.settings.group_instance_id.clone(),
             ..HeartbeatRequest::default()
         };
-        self.heartbeat_at = now + self.settings.heartbeat_interval;
+        self.heartbeat_at = now + self.heartbeat_pause;
+        self.heartbeat_pause = self.heartbeat_pause.saturating_mul(2).min(self.settings.heartbeat_interval);
         let timeout = self.settings.request_timeout.min(self.settings.session_timeout);
         self.heartbeat = Some(self.send(broker, Lane::Heartbeat, GroupRequest::Heartbeat(request), timeout));
     }

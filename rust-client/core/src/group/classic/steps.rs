@@ -71,8 +71,11 @@ impl ClassicMembership {
 
     /// Asks to give these up, behind what is asked already. Without a generation they are lost: that is asked when it is their
     /// turn.
-    fn ask_only(&mut self, given_up: Vec<TopicPartition>) {
+    fn ask_only(&mut self, mut given_up: Vec<TopicPartition>) {
         self.questions.clear();
+        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.kind != QuestionKind::Assigned) {
+            given_up.retain(|partition| !asked.partitions.contains(partition));
+        }
         if self.generation.is_some() && !given_up.is_empty() {
             self.questions.push_back((QuestionKind::Revoked, given_up));
         }
@@ -157,14 +160,12 @@ impl ClassicMembership {
 
     pub(super) fn on_subscribed(&mut self, now: Instant, topics: BTreeSet<Text>) {
         self.topics = topics;
-        self.await_poll = false;
         if self.topics.is_empty() {
             self.leave_by = self.leave_by.min(now + self.settings.max_poll_interval);
             if !self.signal(now, Signal::Unsubscribe) && !matches!(self.state, State::Departing | State::Leaving) {
                 self.leave_by = Instant::FAR_FUTURE;
             }
         } else {
-            self.polled_at = now;
             self.signal(now, Signal::Subscribe);
         }
     }

@@ -261,6 +261,27 @@ fn what_changes_while_the_assignor_runs_is_divided_anew() {
 }
 
 #[test]
+fn heartbeats_come_quickly_after_a_rebalance_and_then_less_and_less_often() {
+    let mut one = One::stable(&["range"], &[0]);
+    for generation in 2..4 {
+        let mut pauses = Vec::new();
+        let mut last = one.now;
+        while pauses.len() < 8 {
+            one.now = one.poll();
+            let (token, request) = one.sent();
+            assert!(matches!(request, GroupRequest::Heartbeat(_)), "{request:?}");
+            one.reply(token, heartbeat(ErrorCode::None));
+            pauses.push(one.now.since(last).as_millis());
+            last = one.now;
+        }
+        assert_eq!(pauses, [100, 100, 200, 400, 800, 1600, 3000, 3000]);
+        one.heartbeat(ErrorCode::RebalanceInProgress);
+        one.answers(QuestionKind::Revoked, &[0]);
+        one.settle(generation, &[0]);
+    }
+}
+
+#[test]
 fn eager_members_give_everything_up_before_they_join_again() {
     let mut one = One::stable(&["range"], &[0, 1]);
     one.heartbeat(ErrorCode::RebalanceInProgress);
@@ -541,6 +562,19 @@ fn who_unsubscribes_may_subscribe_again() {
     one.event(MembershipEvent::Subscribed(BTreeSet::from(["t".into()])));
     one.reply(token, GroupResponse::LeaveGroup(LeaveGroupResponse::default()));
     assert_eq!(one.joins().1.member_id, "");
+}
+
+#[test]
+fn who_unsubscribes_while_it_gives_partitions_up_is_asked_once() {
+    let mut one = One::stable(&["range"], &[0, 1]);
+    one.heartbeat(ErrorCode::RebalanceInProgress);
+    let (question, kind, partitions) = one.asked().expect("a question");
+    assert_eq!((kind, partitions.as_slice()), (QuestionKind::Revoked, [0, 1].as_slice()));
+    one.event(MembershipEvent::Subscribed(BTreeSet::new()));
+    assert_eq!(one.asked(), None);
+    one.event(MembershipEvent::Answered { question });
+    assert_eq!((one.asked(), one.owned()), (None, Vec::new()));
+    assert!(matches!(one.sent().1, GroupRequest::LeaveGroup(_)));
 }
 
 #[test]

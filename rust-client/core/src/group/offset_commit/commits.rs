@@ -12,6 +12,7 @@ use super::{
 };
 use crate::consumer::{Position, TopicPartition};
 use crate::error::{Error, ErrorKind};
+use crate::mutants::{self, Mutant};
 use crate::time::Instant;
 
 /// A commit that is not over.
@@ -157,7 +158,11 @@ impl OffsetCommitter {
     ) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let consumed = |partition: &TopicPartition, position: &Position| {
             if self.settings.auto_offset_store {
-                OffsetAndMetadata::of_position(position)
+                let mut consumed = OffsetAndMetadata::of_position(position)?;
+                if mutants::is(Mutant::CommitNotHandedOut) {
+                    consumed.offset += 1;
+                }
+                Some(consumed)
             } else {
                 self.stored.get(partition).cloned()
             }

@@ -36,7 +36,8 @@ pub struct OffsetAndMetadata {
     pub offset: i64,
     /// The leader's epoch of the last record read, -1 if unknown (KIP-320).
     pub leader_epoch: i32,
-    /// Whatever the application keeps beside it; comes back byte for byte.
+    /// Whatever the application keeps beside it; comes back byte for byte. Text in UTF-8, as Kafka's own brokers and clients have it
+    /// too: they replace what is not. Brokers take up to `offset.metadata.max.bytes` (4096 of them by default).
     pub metadata: Text,
 }
 

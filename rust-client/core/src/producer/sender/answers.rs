@@ -152,7 +152,7 @@ impl Sender {
             }
             verdict @ (Verdict::Retry | Verdict::Renumber) if may_retry => {
                 self.metrics.on_retry();
-                self.news.on_retry(index, &error);
+                self.news.on_retry(now, index, &error);
                 let wait = backoff(batch.attempts.saturating_sub(1), backoff_first, backoff_max, &mut self.rng);
                 self.put_back(index, batch);
                 if matches!(verdict, Verdict::Renumber) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::time::Instant;
 
-/// Between two lines about records that were given up.
+/// Between two lines about records that were given up; and as long no batch may fail until it is said that all is well again, so that
+/// a broker that refuses every other batch takes two lines and not two for each.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// What was logged and is not over.
@@ -14,6 +15,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct News {
     /// Lanes whose batches are being sent again.
     retrying: BTreeSet<u32>,
+    /// When a batch was put back last, while it is logged that some are.
+    retried_at: Option<Instant>,
     /// Brokers that throttle.
     throttling: BTreeSet<i32>,
     without_producer_id: bool,
@@ -24,17 +27,16 @@ pub(super) struct News {
 
 impl News {
     /// A batch of the lane goes again.
-    pub(super) fn on_retry(&mut self, lane: u32, error: &Error) {
-        if self.retrying.insert(lane) && self.retrying.len() == 1 {
+    pub(super) fn on_retry(&mut self, now: Instant, lane: u32, error: &Error) {
+        self.retrying.insert(lane);
+        if self.retried_at.replace(now).is_none() {
             tracing::warn!(%error, "records are sent again until they are delivered or delivery.timeout.ms is over");
         }
     }
 
     /// A batch of the lane came to its end, delivered or not.
     pub(super) fn on_end(&mut self, lane: u32) {
-        if self.retrying.remove(&lane) && self.retrying.is_empty() {
-            tracing::info!("no records wait to be sent again");
-        }
+        self.retrying.remove(&lane);
     }
 
     /// An answer of the broker asks to be left alone for so long, or not.
@@ -68,8 +70,23 @@ impl News {
         self.expired += records;
     }
 
-    /// Logs how many records were given up. Returns when to be called again, if there is more to tell then.
+    /// Logs what there is to tell now. Returns when to be called again, if there is more to tell then.
     pub(super) fn tell(&mut self, now: Instant) -> Option<Instant> {
+        let (well, expired) = (self.tell_well(now), self.tell_expired(now));
+        [well, expired].into_iter().flatten().min()
+    }
+
+    fn tell_well(&mut self, now: Instant) -> Option<Instant> {
+        let next = self.retried_at.filter(|_| self.retrying.is_empty())? + PAUSE;
+        if next > now {
+            return Some(next);
+        }
+        tracing::info!("no records wait to be sent again");
+        self.retried_at = None;
+        None
+    }
+
+    fn tell_expired(&mut self, now: Instant) -> Option<Instant> {
         if self.expired == 0 {
             return None;
         }
