@@ -578,7 +578,7 @@ impl Consumer {
         let mut place = Place::new(self.shared.clone());
         std::future::poll_fn(|context| {
             place.stand(context);
-            self.shared.serve(context).map_ok(|_| ())
+            self.shared.serve(context, true).map_ok(|_| ())
         })
         .await
     }
