@@ -1,6 +1,6 @@
 // What producers, consumers and admins have in common: a client of the cluster, and the properties that KafkaJS's options mean.
 
-import { KafkaJSNonRetriableError, notImplemented } from './errors'
+import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, RETRIED, notImplemented } from './errors'
 import type { Logger } from './logger'
 import { native } from './native'
 import type { KafkaConfig, Properties } from './types'
@@ -72,7 +72,8 @@ export class Connection {
       },
       (e) => {
         this.#connecting = undefined
-        throw e
+        // As in KafkaJS: what was tried until the end, with the last failure as its cause.
+        throw e.retriable ? new KafkaJSNumberOfRetriesExceeded(e, RETRIED) : e
       },
     )
     return this.#connecting

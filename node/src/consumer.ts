@@ -253,7 +253,7 @@ export class Consumer {
       return
     }
     this.#iterator = iterator
-    const pause = retryTime ?? this.#retry.initialRetryTime
+    const pause = retryTime || this.#retry.initialRetryTime
     this.#logger.error(`Restarting the consumer in ${pause}ms`, { retryCount, retryTime: pause, groupId })
     this.#isStarted = true
     const waiting = cancellable(pause)

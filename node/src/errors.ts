@@ -172,6 +172,9 @@ export class KafkaJSAggregateError extends Error {
   }
 }
 
+/** The core goes by time, and does not count. */
+export const RETRIED = { retryCount: -1, retryTime: 0 }
+
 /** What the core tells of an error. */
 interface Fields {
   message: string
@@ -211,6 +214,10 @@ function make(fields: Fields): Error {
     case 'Resolve':
     case 'AllBrokersDown':
       error = new KafkaJSConnectionError(message, { broker, code: type })
+      break
+    case 'MsgTimedOut':
+      // The core has tried it again and again, until its time was over.
+      error = new KafkaJSNumberOfRetriesExceeded(new KafkaJSError(message), RETRIED)
       break
     case 'Timeout':
       error = new KafkaJSRequestTimeoutError(message, { broker })
