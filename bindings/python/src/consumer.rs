@@ -55,7 +55,7 @@ struct State {
 }
 
 pub(crate) struct Inner {
-    pub(crate) consumer: Kept<ottla::Consumer>,
+    pub(crate) consumer: Kept<Arc<ottla::Consumer>>,
     client: Kept<Client>,
     pub(crate) rebalances: Rebalances,
     /// What happens to the client, for its callbacks.
@@ -415,14 +415,9 @@ impl Consumer {
     /// Ends it: the group is left, its callbacks are called, what was consumed is committed where that is automatic.
     fn close_now(&self, py: Python<'_>) -> PyResult<()> {
         let Some(inner) = self.inner.get() else { return Ok(()) };
-        let batch =
-            self.state.with(py, |state| if std::mem::replace(&mut state.closed, true) { None } else { Some(state.batch.take()) });
-        if batch.is_none() {
-            return Ok(());
-        }
-        let consumer = inner.consumer.get().map_err(|error| errors::raise(py, &error))?;
+        let Some(closing) = self.begin_close(py)? else { return Ok(()) };
         // A signal does not keep it from closing: that goes on by itself.
-        let closed = block_on(py, consumer.close(), None)?;
+        let closed = block_on(py, closing, None)?;
         if let Ok(client) = inner.client.get() {
             py.detach(|| client.close());
         }
@@ -435,11 +430,55 @@ impl Consumer {
         }
     }
 
+    /// The client's own consumer, for calls that outlive this one's.
+    pub(crate) fn shared(&self, py: Python<'_>) -> PyResult<Arc<ottla::Consumer>> {
+        self.open(py)?;
+        Ok(self.inner()?.consumer.get().map_err(|error| errors::raise(py, &error))?.clone())
+    }
+
+    pub(crate) fn client(&self, py: Python<'_>) -> PyResult<Client> {
+        Ok(self.open(py)?.0.client.get().map_err(|error| errors::raise(py, &error))?.clone())
+    }
+
+    /// Takes in what came of asking for the next batch; raises an error that the application is to hear of.
+    pub(crate) fn take_answer(&self, py: Python<'_>, batch: Option<FetchedBatch>) -> PyResult<Py<PyAny>> {
+        if let Some(batch) = batch {
+            self.take_batch(py, batch);
+        }
+        if let Some(inner) = self.inner.get()
+            && let Some(raised) = inner.rebalances.take_raised()
+        {
+            return Err(raised);
+        }
+        Ok(py.None())
+    }
+
+    /// Whether an error is for the application: other ones its callbacks are told.
+    pub(crate) fn is_for_application(&self, py: Python<'_>, error: &Error) -> PyResult<bool> {
+        let inner = self.inner()?;
+        if !is_passing(error, inner.class) {
+            return Ok(true);
+        }
+        inner.callbacks.tell(py, error).map(|()| false)
+    }
+
+    /// Begins to end it. None: it has ended already.
+    pub(crate) fn begin_close(&self, py: Python<'_>) -> PyResult<Option<ottla::Closing>> {
+        let Some(inner) = self.inner.get() else { return Ok(None) };
+        let batch =
+            self.state.with(py, |state| if std::mem::replace(&mut state.closed, true) { None } else { Some(state.batch.take()) });
+        if batch.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(inner.consumer.get().map_err(|error| errors::raise(py, &error))?.close()))
+    }
+
     pub(crate) fn admin(&self, py: Python<'_>) -> PyResult<Admin> {
         let (inner, _) = self.open(py)?;
         Ok(Admin::of(inner.client.get().map_err(|error| errors::raise(py, &error))?))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what a constructor passes on")]
     pub(crate) fn start(
         &self,
         py: Python<'_>,
@@ -461,7 +500,7 @@ impl Consumer {
             Ok::<_, Error>((client, consumer))
         });
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
-        let (consumer, client, events) = (Kept::new(consumer), Kept::new(client), Kept::new(queue));
+        let (consumer, client, events) = (Kept::new(Arc::new(consumer)), Kept::new(client), Kept::new(queue));
         let inner = Inner { consumer, client, rebalances, events, callbacks, statistics, class, deserializers, iteration };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
     }
@@ -520,6 +559,19 @@ impl Consumer {
     /// Leaves the group and ends the consumer.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.close_now(py)
+    }
+
+    /// The next record at hand; None if there is none.
+    fn _take(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        let (inner, consumer) = self.open(py)?;
+        self.see_to_group(py, inner, consumer)?;
+        let message = self.next_at_hand(py, inner);
+        match (message.is_null(), PyErr::take(py)) {
+            (true, Some(error)) => Err(error),
+            (true, None) => Ok(None),
+            // SAFETY: a new reference.
+            (false, _) => Ok(Some(unsafe { Bound::from_owned_ptr(py, message) }.unbind())),
+        }
     }
 
     /// Up to so many records, waiting for the first one only.

@@ -1,5 +1,6 @@
 //! The consumer's calls that are not hot: positions, commits, assignment. `ottla.Consumer` makes methods of them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use ottla::{Error, ErrorKind, OffsetAndMetadata, QuestionKind, StartAt, TopicPartition};
@@ -33,32 +34,28 @@ fn is_in_group(consumer: &ottla::Consumer) -> bool {
 }
 
 /// Where to start: what the caller said, or where the group stands, or where `auto.offset.reset` says.
-fn starts(py: Python<'_>, consumer: &ottla::Consumer, asked: &[Asked]) -> PyResult<Vec<(String, i32, StartAt)>> {
-    let mut unsaid = Vec::new();
-    for one in asked {
-        if one.start()?.is_none() {
-            unsaid.push((one.topic.clone(), one.partition));
-        }
-    }
-    let committed = if unsaid.is_empty() || !is_in_group(consumer) {
-        Default::default()
-    } else {
-        waited(py, consumer.committed(unsaid), None, "the group's offsets did not come in time")?
-    };
-    let start = |one: &Asked| {
-        let at = one.start()?.unwrap_or_else(|| match committed.get(&one.key()) {
+pub(crate) async fn starts_of(consumer: &ottla::Consumer, asked: Vec<Asked>) -> Result<Vec<(String, i32, StartAt)>, Error> {
+    let unsaid: Vec<_> = asked.iter().filter(|one| one.start().is_none()).map(|one| (one.topic.clone(), one.partition)).collect();
+    let committed =
+        if unsaid.is_empty() || !is_in_group(consumer) { BTreeMap::new() } else { consumer.committed(unsaid).await? };
+    let start = |one: Asked| {
+        let at = one.start().unwrap_or_else(|| match committed.get(&one.key()) {
             Some(Some(offset)) => StartAt::Offset(offset.offset),
             _ => StartAt::Default,
         });
-        Ok((one.topic.clone(), one.partition, at))
+        (one.topic, one.partition, at)
     };
-    asked.iter().map(start).collect()
+    Ok(asked.into_iter().map(start).collect())
+}
+
+fn starts(py: Python<'_>, consumer: &ottla::Consumer, asked: Vec<Asked>) -> PyResult<Vec<(String, i32, StartAt)>> {
+    waited(py, starts_of(consumer, asked), None, "the group's offsets did not come in time")
 }
 
 /// From within `on_assign` the group has assigned already, and `assign` says where to begin.
 fn seek_assigned(py: Python<'_>, consumer: &ottla::Consumer, asked: &[Asked]) -> PyResult<()> {
     for one in asked {
-        if let Some(at) = one.start()? {
+        if let Some(at) = one.start() {
             raised(py, consumer.seek(&one.topic, one.partition, at))?;
         }
     }
@@ -77,7 +74,7 @@ pub(crate) fn consumer_assign(py: Python<'_>, consumer: &Consumer, partitions: &
         Some(_) => return Err(state_error(py, "partitions can't be assigned while they are revoked")),
         None => {}
     }
-    let starts = starts(py, native, &asked)?;
+    let starts = starts(py, native, asked)?;
     // Says what is wrong, which a call for records would say otherwise.
     raised(py, native.incremental_assign(Vec::<(&str, i32, StartAt)>::new()))?;
     native.assign(starts);
@@ -92,7 +89,7 @@ pub(crate) fn consumer_incremental_assign(py: Python<'_>, consumer: &Consumer, p
     if inner.rebalances.asked() == Some(QuestionKind::Assigned) {
         return seek_assigned(py, native, &asked);
     }
-    let starts = starts(py, native, &asked)?;
+    let starts = starts(py, native, asked)?;
     raised(py, native.incremental_assign(starts))
 }
 
@@ -124,7 +121,7 @@ pub(crate) fn consumer_paused<'py>(py: Python<'py>, consumer: &Consumer) -> PyRe
 pub(crate) fn consumer_seek(py: Python<'_>, consumer: &Consumer, partition: &Bound<'_, PyAny>) -> PyResult<()> {
     let asked = partitions::one(partition)?;
     let native = consumer.open(py)?.1;
-    let at = asked.start()?.unwrap_or(StartAt::Default);
+    let at = asked.start().unwrap_or(StartAt::Default);
     raised(py, native.seek(&asked.topic, asked.partition, at))
 }
 
@@ -189,7 +186,7 @@ fn behind(message: &Bound<'_, PyAny>) -> PyResult<(TopicPartition, OffsetAndMeta
     Ok((TopicPartition::new(topic, fields.partition), offset))
 }
 
-fn said(
+pub(crate) fn said(
     message: Option<&Bound<'_, PyAny>>,
     offsets: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<Vec<(TopicPartition, OffsetAndMetadata)>>> {

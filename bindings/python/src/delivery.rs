@@ -53,7 +53,6 @@ struct Callback {
 enum State {
     Pending { sent: Sent, callbacks: Vec<Callback>, number: u64 },
     Done { value: Py<PyAny>, is_success: bool, is_retriable: bool },
-    Nothing,
 }
 
 /// A record's delivery.
@@ -97,10 +96,14 @@ impl DeliveryFuture {
         let delivery = self.delivery.get().map_err(|error| errors::raise(py, &error))?;
         let result = lock(delivery).try_result();
         let Some(result) = result else { return Ok(false) };
-        let State::Pending { sent, callbacks, number } = self.state.with(py, |state| std::mem::replace(state, State::Nothing))
-        else {
-            return Ok(true);
-        };
+        // Made first: that runs Python, and with it other threads, which see a delivery that is under way until it has ended.
+        let sent = self.state.with(py, |state| match state {
+            State::Pending { sent, .. } => {
+                Some(Sent { topic: sent.topic.clone_ref(py), timestamp: sent.timestamp, sizes: sent.sizes })
+            }
+            _ => None,
+        });
+        let Some(sent) = sent else { return Ok(true) };
         let (value, is_success, is_retriable) = match result {
             Ok(written) => (metadata(py, &sent, &written)?, true, false),
             Err(error) => {
@@ -109,7 +112,12 @@ impl DeliveryFuture {
             }
         };
         let told = value.clone_ref(py);
-        self.state.with(py, |state| *state = State::Done { value, is_success, is_retriable });
+        let before = self.state.with(py, |state| {
+            let ends = matches!(state, State::Pending { .. });
+            ends.then(|| std::mem::replace(state, State::Done { value, is_success, is_retriable }))
+        });
+        // Another thread was quicker, and calls them.
+        let Some(State::Pending { callbacks, number, .. }) = before else { return Ok(true) };
         let kept = WAITING.with(py, |waiting| waiting.as_mut().and_then(|waiting| waiting.remove(&number)));
         for callback in callbacks.into_iter().filter(|callback| callback.on_success == is_success) {
             callback.call(py, &told);
@@ -216,7 +224,7 @@ impl DeliveryFuture {
         match done {
             Some((value, true)) => Ok(value),
             Some((exception, false)) => Err(PyErr::from_value(exception.into_bound(py))),
-            None => Err(errors::translated(py, errors::timed_out(py, "the record's result is being taken in by another thread"))),
+            None => Err(errors::translated(py, errors::timed_out(py, "the record's result is not there"))),
         }
     }
 
@@ -322,9 +330,10 @@ pub(crate) fn serve_futures(py: Python<'_>) -> PyResult<()> {
         }
         let own =
             WAITING.with(py, |waiting| waiting.as_ref().and_then(|waiting| waiting.get(&number).map(|own| own.clone_ref(py))));
-        if let Some(own) = own
-            && let Err(error) = own.get().settle(py)
-        {
+        let Some(own) = own else { continue };
+        // It may have gone on in another batch: then that one's end is waited for.
+        let settled = own.get().settle(py).and_then(|is_done| if is_done { Ok(()) } else { DeliveryFuture::ask(own.bind(py)) });
+        if let Err(error) = settled {
             error.write_unraisable(py, Some(own.bind(py).as_any()));
         }
     }

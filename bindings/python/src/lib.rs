@@ -1,6 +1,7 @@
 //! The native module of the Python package `ottla`. What a user sees is in the package, built on this.
 
 mod admin;
+mod aio_calls;
 mod arguments;
 mod broker;
 mod consumer;
@@ -12,6 +13,7 @@ mod gil;
 mod listener;
 mod message;
 mod partitions;
+mod port;
 mod producer;
 mod sending;
 
@@ -24,6 +26,7 @@ fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
     sending::add_class(module)?;
     consumer::add_class(module)?;
     consumer_calls::add(module)?;
+    aio_calls::add(module)?;
     module.add_class::<admin::Admin>()?;
     module.add_class::<broker::Broker>()?;
     module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;

@@ -1,6 +1,7 @@
 //! Rebalances, told to Python's callbacks on the thread that polls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 use ottla::{Answering, QuestionKind, Rebalance, RebalanceListener, TopicPartition};
 use pyo3::prelude::*;
@@ -24,6 +25,41 @@ struct State {
     raised: Option<PyErr>,
     /// What a callback that runs is about.
     asked: Option<QuestionKind>,
+}
+
+/// Whether a callback's task has ended, and who waits for that.
+#[derive(Default)]
+struct Ended {
+    has_ended: bool,
+    waker: Option<Waker>,
+}
+
+/// Told by a callback's task that it has ended.
+#[pyclass(frozen)]
+struct Answer {
+    ended: Arc<Mutex<Ended>>,
+    rebalances: Rebalances,
+}
+
+#[pymethods]
+impl Answer {
+    fn __call__(&self, task: &Bound<'_, PyAny>) -> PyResult<()> {
+        let waker = {
+            let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+            ended.has_ended = true;
+            ended.waker.take()
+        };
+        if !task.call_method0("cancelled")?.is_truthy()? {
+            let exception = task.call_method0("exception")?;
+            if !exception.is_none() {
+                self.rebalances.raise_later(PyErr::from_value(exception));
+            }
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
 }
 
 /// What the consumer and its listener share.
@@ -65,7 +101,7 @@ impl Rebalances {
         self.state().asked
     }
 
-    fn call(&self, kind: QuestionKind, keys: &[TopicPartition]) {
+    fn call(&self, kind: QuestionKind, keys: &[TopicPartition]) -> Option<Arc<Mutex<Ended>>> {
         Python::attach(|py| {
             let (callback, consumer) = {
                 let state = self.state();
@@ -77,35 +113,58 @@ impl Rebalances {
                 };
                 (callback.as_ref().map(|callback| callback.clone_ref(py)), state.consumer)
             };
-            let Some(callback) = callback else { return };
+            let callback = callback?;
             self.state().asked = Some(kind);
             // SAFETY: the call that polls, within which this comes, holds its consumer.
             let consumer = unsafe { Bound::from_borrowed_ptr_or_opt(py, consumer as *mut pyo3::ffi::PyObject) };
             let called = partitions::list(py, keys).and_then(|keys| callback.call1(py, (consumer, keys)));
-            let mut state = self.state();
-            state.asked = None;
-            if let Err(error) = called {
-                let before = state.raised.replace(error);
-                drop(state);
-                drop(before);
+            let waits = called.and_then(|answer| self.answering(answer.bind(py)));
+            self.state().asked = None;
+            match waits {
+                Ok(waits) => waits,
+                Err(error) => {
+                    self.raise_later(error);
+                    None
+                }
             }
-        });
+        })
+    }
+
+    /// A callback that is a coroutine function is waited for: the loop that runs now runs it.
+    fn answering(&self, answer: &Bound<'_, PyAny>) -> PyResult<Option<Arc<Mutex<Ended>>>> {
+        if answer.is_none() || !answer.hasattr("__await__")? {
+            return Ok(None);
+        }
+        let py = answer.py();
+        let task = py.import("asyncio")?.call_method1("ensure_future", (answer,))?;
+        let ended = Arc::new(Mutex::new(Ended::default()));
+        task.call_method1("add_done_callback", (Py::new(py, Answer { ended: ended.clone(), rebalances: self.clone() })?,))?;
+        Ok(Some(ended))
+    }
+
+    fn ask(&self, kind: QuestionKind, keys: &[TopicPartition]) -> Answering {
+        let Some(ended) = self.call(kind, keys) else { return Box::pin(std::future::ready(())) };
+        Box::pin(std::future::poll_fn(move |context| {
+            let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+            if ended.has_ended {
+                return Poll::Ready(());
+            }
+            ended.waker = Some(context.waker().clone());
+            Poll::Pending
+        }))
     }
 }
 
 impl RebalanceListener for Rebalances {
     fn assigned(&self, rebalance: Rebalance) -> Answering {
-        self.call(QuestionKind::Assigned, rebalance.partitions());
-        Box::pin(std::future::ready(()))
+        self.ask(QuestionKind::Assigned, rebalance.partitions())
     }
 
     fn revoked(&self, rebalance: Rebalance) -> Answering {
-        self.call(QuestionKind::Revoked, rebalance.partitions());
-        Box::pin(std::future::ready(()))
+        self.ask(QuestionKind::Revoked, rebalance.partitions())
     }
 
     fn lost(&self, rebalance: Rebalance) -> Answering {
-        self.call(QuestionKind::Lost, rebalance.partitions());
-        Box::pin(std::future::ready(()))
+        self.ask(QuestionKind::Lost, rebalance.partitions())
     }
 }

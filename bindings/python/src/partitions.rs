@@ -29,13 +29,12 @@ impl Asked {
     }
 
     /// Where to start; `None`: where the group stands, or else `auto.offset.reset` says.
-    pub(crate) fn start(&self) -> PyResult<Option<StartAt>> {
+    pub(crate) fn start(&self) -> Option<StartAt> {
         match self.offset {
-            OFFSET_BEGINNING => Ok(Some(StartAt::Beginning)),
-            OFFSET_END => Ok(Some(StartAt::End)),
-            OFFSET_STORED | NO_OFFSET => Ok(None),
-            offset @ 0.. => Ok(Some(StartAt::Offset(offset))),
-            offset => Err(PyValueError::new_err(format!("offset {offset} has no meaning"))),
+            OFFSET_BEGINNING => Some(StartAt::Beginning),
+            OFFSET_END => Some(StartAt::End),
+            offset @ 0.. => Some(StartAt::Offset(offset)),
+            _ => None,
         }
     }
 
@@ -56,10 +55,14 @@ pub(crate) fn asked(partitions: &Bound<'_, PyAny>) -> PyResult<Vec<Asked>> {
 
 /// Reads a `TopicPartition`.
 pub(crate) fn one(partition: &Bound<'_, PyAny>) -> PyResult<Asked> {
+    let offset: i64 = partition.getattr("offset")?.extract()?;
+    if offset < 0 && ![OFFSET_BEGINNING, OFFSET_END, OFFSET_STORED, NO_OFFSET].contains(&offset) {
+        return Err(PyValueError::new_err(format!("offset {offset} has no meaning")));
+    }
     Ok(Asked {
         topic: partition.getattr("topic")?.extract()?,
         partition: partition.getattr("partition")?.extract()?,
-        offset: partition.getattr("offset")?.extract()?,
+        offset,
         metadata: partition.getattr("metadata")?.extract()?,
         leader_epoch: partition.getattr("leader_epoch")?.extract()?,
     })

@@ -9,7 +9,7 @@ use ottla_bindings::exit::Leaving;
 use ottla_bindings::fork::Kept;
 use ottla_bindings::{Outstanding, exit};
 use ottla_core::config::Face;
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{Borrowed, ffi};
@@ -19,6 +19,7 @@ use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, text}
 use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
+use crate::port::{AioFuture, Port, Woken};
 use crate::producer::{EXIT_LIMIT, config, header_pairs};
 
 struct State {
@@ -38,6 +39,8 @@ struct Inner {
     outstanding: Outstanding,
     /// Of keys and values.
     serializers: [Option<Py<PyAny>>; 2],
+    /// Of `ottla.aio`: records' futures are settled there.
+    port: Option<Py<Port>>,
 }
 
 /// The native part of `ottla.kafka.KafkaProducer`.
@@ -102,13 +105,13 @@ impl SendingProducer {
         Ok(())
     }
 
-    fn append(&self, py: Python<'_>, record: Record<'_>) -> PyResult<Delivery> {
+    fn append(&self, py: Python<'_>, record: Record<'_>, may_wait: bool) -> PyResult<Delivery> {
         let sent = self.state.with(py, |state| match &state.topic {
             Some(topic) => topic.get().and_then(|topic| topic.try_send(&record)),
             None => Err(Error::new(ErrorKind::State, "the topic is gone")),
         });
         let sent = match sent {
-            Err(error) if error.kind() == ErrorKind::QueueFull => {
+            Err(error) if error.kind() == ErrorKind::QueueFull && may_wait => {
                 // max.block.ms bounds the wait.
                 let topic = self.state.with(py, |state| state.topic.as_ref().and_then(|topic| topic.get().cloned().ok()));
                 match topic {
@@ -118,7 +121,12 @@ impl SendingProducer {
             }
             sent => sent,
         };
-        sent.map_err(|error| errors::translated(py, errors::raise(py, &error)))
+        sent.map_err(|error| {
+            if error.kind() == ErrorKind::QueueFull && !may_wait {
+                return PyBufferError::new_err(error.to_string());
+            }
+            errors::translated(py, errors::raise(py, &error))
+        })
     }
 
     /// # Safety
@@ -179,17 +187,43 @@ impl SendingProducer {
                 sizes[2] = i64::try_from(size).unwrap_or(-1);
             }
             self.topic(py, topic)?;
-            let delivery = self.append(py, record)?;
+            if let Some(port) = &inner.port {
+                let port = port.get();
+                let sent = (Bound::from_borrowed_ptr(py, topic).unbind(), millis);
+                let future = Py::new(py, AioFuture::new(port.event_loop(py), Some(sent)))?;
+                let opaque = port.keep(py, future.clone_ref(py));
+                if let Err(error) = self.append(py, record.opaque(opaque), false) {
+                    drop(port.take(py, opaque));
+                    return Err(error);
+                }
+                inner.outstanding.add(1);
+                return Ok(future.into_ptr());
+            }
+            let delivery = self.append(py, record, true)?;
             inner.outstanding.add(1);
             let sent = Sent { topic: Bound::from_borrowed_ptr(py, topic).unbind(), timestamp: millis, sizes };
             Ok(Py::new(py, DeliveryFuture::new(delivery, sent))?.into_ptr())
         }
     }
 
+    pub(crate) fn native(&self, py: Python<'_>) -> PyResult<ottla::Producer> {
+        Ok(self.leaving(py)?.producer.clone())
+    }
+
+    pub(crate) fn client(&self, py: Python<'_>) -> PyResult<Client> {
+        Ok(self.inner()?.client.get().map_err(|error| errors::raise(py, &error))?.clone())
+    }
+
     /// Takes what has ended off what is outstanding, for the end of the process.
     pub(crate) fn settle(&self, py: Python<'_>) {
         let Some(inner) = self.inner.get() else { return };
         let Ok(leaving) = inner.kept.get() else { return };
+        // There is no loop any more to settle futures in.
+        if let Some(port) = &inner.port
+            && let Ok(queue) = port.get().queue(py)
+        {
+            while queue.try_pop().is_some() {}
+        }
         let metrics = leaving.producer.metrics();
         let ended = metrics.records_written + metrics.records_failed;
         let before = self.state.with(py, |state| std::mem::replace(&mut state.ended, ended));
@@ -206,6 +240,7 @@ impl SendingProducer {
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 
+    #[pyo3(signature = (properties, key_serializer, value_serializer, exit_seconds, port = None))]
     fn _open(
         &self,
         py: Python<'_>,
@@ -213,19 +248,24 @@ impl SendingProducer {
         key_serializer: Option<Py<PyAny>>,
         value_serializer: Option<Py<PyAny>>,
         exit_seconds: Option<f64>,
+        port: Option<Py<Port>>,
     ) -> PyResult<()> {
         let config = config(py, Face::Rust, &properties)?;
         let made = py.detach(|| {
             let client = Client::builder().config(config).build()?;
-            let producer = client.producer()?;
+            let producer = client.producer_builder().reports(port.is_some()).build()?;
             Ok::<_, Error>((client, producer))
         });
         let (client, producer) = made.map_err(|error| errors::raise(py, &error))?;
+        if let Some(port) = &port {
+            let queue = port.get().queue(py)?.clone();
+            producer.reports().relay_to(Some(Arc::new(move |report| queue.push(Woken::Report(report)))));
+        }
         let outstanding = Outstanding::default();
         let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
-        let inner = Inner { kept, client: Kept::new(client), outstanding, serializers: [key_serializer, value_serializer] };
+        let inner = Inner { kept, client: Kept::new(client), outstanding, serializers: [key_serializer, value_serializer], port };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("KafkaProducer.__init__() was called twice"))
     }
 

@@ -22,6 +22,7 @@ class KafkaProducer(_ottla.SendingProducer):
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("bootstrap_servers", "localhost")
+        options.setdefault("linger_ms", 0)
         made = properties("KafkaProducer", options, _OWN, _REFUSED)
         if (memory := options.get("buffer_memory")) is not None:
             made.append(("queue.buffering.max.kbytes", str(max(1, int(memory) // 1024))))

@@ -1,0 +1,62 @@
+"""A client's port to the loop that it runs on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from .. import _ottla
+from .._error import KafkaException
+from ..kafka.errors import KafkaConnectionError, KafkaTimeoutError, translated
+
+_T = TypeVar("_T")
+
+# So many records without a suspension, and then the loop has a turn.
+TURN = 500
+
+
+class Port:
+    """Registers the native port's descriptor with the loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.native = _ottla.Port(self.loop)
+        self._descriptor = self.native.fileno()
+        self._room: list[asyncio.Future[None]] = []
+        self.loop.add_reader(self._descriptor, self._serve)
+
+    def _serve(self) -> None:
+        if self.native.serve() and self._room:
+            waiters, self._room = self._room, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    async def room(self, end: float) -> None:
+        """Waits until some records have ended."""
+        waiter: asyncio.Future[None] = self.loop.create_future()
+        self._room.append(waiter)
+        try:
+            await asyncio.wait_for(waiter, max(0.0, end - self.loop.time()))
+        except TimeoutError:
+            raise KafkaTimeoutError("the producer's buffer was full for too long: wait for deliveries") from None
+
+    async def connected(self, client: Any, servers: str, seconds: float) -> None:
+        """Waits until a broker answers."""
+        try:
+            await asyncio.wait_for(_ottla.aio_connected(client, self.native), seconds)
+        except (TimeoutError, KafkaTimeoutError, KafkaConnectionError) as error:
+            raise KafkaConnectionError(f"no broker of {servers} answers: {error}") from error
+
+    def close(self) -> None:
+        """Calls that are under way are given up."""
+        self.loop.remove_reader(self._descriptor)
+        self.native.close()
+
+
+def call(function: Any, *args: Any) -> Any:
+    """A native call with aiokafka's errors."""
+    try:
+        return function(*args)
+    except KafkaException as exception:
+        raise translated(exception) from None

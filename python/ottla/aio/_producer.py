@@ -1,0 +1,142 @@
+"""aiokafka's producer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Self
+
+from .. import _ottla
+from .._producer import sending
+from ..kafka._options import properties, servers
+from ._loop import TURN, Port, call
+from .errors import ProducerClosed
+from .structs import RecordMetadata
+
+_OWN = frozenset({"key_serializer", "value_serializer", "request_timeout_ms", "loop"})
+_REFUSED = frozenset(
+    "transactional_id transaction_timeout_ms partitioner ssl_context sasl_oauth_token_provider sasl_kerberos_service_name "
+    "sasl_kerberos_domain_name".split()
+)
+
+
+class AIOKafkaProducer:
+    """Sends records, on the loop of the coroutine that starts it.
+
+    ``send`` answers with a future of the record's metadata. Giving up a wait, by a cancellation or a timeout, loses no record.
+    """
+
+    def __init__(self, *, loop: Any = None, **options: Any) -> None:
+        options.setdefault("bootstrap_servers", "localhost")
+        options.setdefault("linger_ms", 0)
+        if not options.get("enable_idempotence"):
+            options.setdefault("acks", 1)
+        self._servers = servers(options["bootstrap_servers"])
+        self._timeout = options.get("request_timeout_ms", 40000) / 1000
+        made = properties("AIOKafkaProducer", options, _OWN, _REFUSED)
+        delivery = int(self._timeout * 1000 + options.get("linger_ms", 0))
+        made += [("request.timeout.ms", str(int(self._timeout * 1000))), ("delivery.timeout.ms", str(delivery))]
+        self._properties = made
+        self._serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
+        self._port: Port | None = None
+        self._native = _ottla.SendingProducer()
+        self._closed = False
+        self._turn = TURN
+
+    async def start(self) -> None:
+        """Waits until a broker answers."""
+        if self._port is not None:
+            raise AssertionError("the producer was started already")
+        self._port = Port()
+        try:
+            call(self._native._open, self._properties, *self._serializers, None, self._port.native)
+            sending.add(self._native)
+            await self._port.connected(self._native, self._servers, self._timeout)
+        except BaseException:
+            self._closed = True
+            self._port.close()
+            raise
+
+    def _running(self) -> Port:
+        if self._closed or self._port is None:
+            raise ProducerClosed("the producer is stopped" if self._closed else "start() comes first")
+        return self._port
+
+    async def send(
+        self,
+        topic: str,
+        value: Any = None,
+        key: Any = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+        headers: Any = None,
+    ) -> asyncio.Future[RecordMetadata]:
+        """Takes a record into its batch; waits while the buffer is full. A future of its metadata."""
+        port = self._running()
+        self._turn -= 1
+        if not self._turn:
+            self._turn = TURN
+            await asyncio.sleep(0)
+            self._running()
+        try:
+            return self._native.send(topic, value, key, headers, partition, timestamp_ms)
+        except BufferError:
+            end = port.loop.time() + self._timeout
+        while True:
+            await port.room(end)
+            self._running()
+            try:
+                return self._native.send(topic, value, key, headers, partition, timestamp_ms)
+            except BufferError:
+                continue
+
+    async def send_and_wait(
+        self,
+        topic: str,
+        value: Any = None,
+        key: Any = None,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+        headers: Any = None,
+    ) -> RecordMetadata:
+        """Sends a record and waits until it is written."""
+        return await (await self.send(topic, value, key, partition, timestamp_ms, headers))
+
+    async def flush(self) -> None:
+        """Waits until all that was sent before has ended."""
+        await _ottla.aio_flush(self._native, self._running().native)
+
+    async def stop(self) -> None:
+        """Sends what there is, and ends the producer."""
+        if self._closed or self._port is None:
+            self._closed = True
+            return
+        try:
+            await self.flush()
+        finally:
+            if not self._closed:
+                self._closed = True
+                self._native._close()
+                self._port.native.serve()
+                self._port.close()
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        """A topic's partitions."""
+        return set(await _ottla.aio_partitions(self._native, self._running().native, topic))
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.stop()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LATER:
+            raise NotImplementedError(f"AIOKafkaProducer.{name} is not there yet (see COMPAT.md)")
+        raise AttributeError(f"AIOKafkaProducer has no attribute {name!r}")
+
+
+_LATER = frozenset(
+    "create_batch send_batch begin_transaction commit_transaction abort_transaction transaction send_offsets_to_transaction "
+    "client".split()
+)

@@ -1,0 +1,230 @@
+"""aiokafka's producer and consumer."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+from conftest import PATIENCE
+
+from ottla.aio import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
+
+
+def run(main):
+    async def bounded():
+        async with asyncio.timeout(PATIENCE):
+            return await main
+
+    return asyncio.run(bounded())
+
+
+def reader(broker, *topics, **options):
+    options = {"auto_offset_reset": "earliest", "group_id": "group"} | options
+    return AIOKafkaConsumer(*topics, bootstrap_servers=broker.bootstrap_servers, **options)
+
+
+def writer(broker, **options):
+    return AIOKafkaProducer(bootstrap_servers=broker.bootstrap_servers, **options)
+
+
+async def write(broker, topic, values, **keywords):
+    async with writer(broker) as producer:
+        for value in values:
+            await producer.send(topic, value, **keywords)
+
+
+def test_records_go_out_and_come_back(broker, topic):
+    async def main():
+        threads = threading.active_count()
+        producer = writer(broker, value_serializer=str.encode)
+        await producer.start()
+        metadata = await producer.send_and_wait(topic, "value", b"key", 1, 1234, [("h", b"1")])
+        assert (metadata.topic, metadata.partition, metadata.offset, metadata.timestamp) == (topic, 1, 0, 1234)
+        assert metadata.topic_partition == TopicPartition(topic, 1) and metadata.timestamp_type == 0
+        futures = [await producer.send(topic, str(i), partition=0) for i in range(2000)]
+        results = await asyncio.gather(*futures)
+        assert [one.offset for one in results] == list(range(2000))
+        assert await producer.partitions_for(topic) == {0, 1, 2}
+        await producer.stop()
+        with pytest.raises(errors.ProducerClosed):
+            await producer.send(topic, "v")
+        async with reader(broker, topic, key_deserializer=bytes.decode, value_deserializer=bytes.decode) as consumer:
+            seen = []
+            async for record in consumer:
+                seen.append(record)
+                if len(seen) == 2001:
+                    break
+        [first] = [record for record in seen if record.partition == 1]
+        assert (first.key, first.value, first.headers, first.timestamp) == ("key", "value", [("h", b"1")], 1234)
+        assert [record.value for record in seen if record.partition == 0] == [str(i) for i in range(2000)]
+        # All of it on this thread.
+        assert threading.active_count() == threads
+
+    run(main())
+
+
+def test_a_wait_that_is_cancelled_loses_nothing(broker, topic):
+    async def main():
+        async with reader(broker, topic) as consumer:
+            waiting = [asyncio.ensure_future(consumer.getone()) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert waiting[0].cancel()
+            await asyncio.wait([waiting[0]])
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(consumer.getone(), 0.01)
+            await write(broker, topic, [b"1", b"2", b"3"], partition=0)
+            values = [(await one).value for one in waiting[1:]] + [(await consumer.getone()).value]
+            assert sorted(values) == [b"1", b"2", b"3"]
+        async with writer(broker, linger_ms=50) as producer:
+            future = await producer.send(topic, b"4", partition=0)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(future, 0.001)
+            assert future.cancelled()
+        async with reader(broker, topic, group_id=None) as consumer:
+            assert [(await consumer.getone()).value for _ in range(4)] == [b"1", b"2", b"3", b"4"]
+
+    run(main())
+
+
+def test_getmany_commits_seeks_and_positions(broker, topic):
+    async def main():
+        await write(broker, topic, [str(i).encode() for i in range(10)], partition=0)
+        zero = TopicPartition(topic, 0)
+        async with reader(broker, topic, enable_auto_commit=False) as consumer:
+            records = await consumer.getmany(timeout_ms=PATIENCE * 1000, max_records=4)
+            assert [record.offset for record in records[zero]] == [0, 1, 2, 3]
+            assert await consumer.position(zero) == 4 and await consumer.committed(zero) is None
+            await consumer.commit()
+            assert await consumer.committed(zero) == 4
+            await consumer.commit({zero: 2})
+            assert await consumer.committed(zero) == 2
+            await consumer.commit({zero: OffsetAndMetadata(3, "mine")})
+            consumer.seek(zero, 9)
+            assert (await consumer.getone()).offset == 9
+            assert await consumer.getmany(timeout_ms=10) == {}
+            await consumer.seek_to_beginning(zero)
+            assert (await consumer.getone()).offset == 0
+            assert consumer.assignment() == {TopicPartition(topic, i) for i in range(3)}
+            assert consumer.subscription() == {topic}
+            assert await consumer.end_offsets([zero]) == {zero: 10} and await consumer.beginning_offsets([zero]) == {zero: 0}
+            assert (await consumer.offsets_for_times({zero: 0}))[zero].offset == 0
+            consumer.pause(zero)
+            assert consumer.paused() == {zero}
+            consumer.resume(zero)
+        consumer = reader(broker)
+        await consumer.start()
+        consumer.assign([zero])
+        assert (await consumer.getone()).offset == 3
+        await consumer.stop()
+        with pytest.raises(errors.ConsumerStoppedError):
+            await consumer.getone()
+        assert [record async for record in _after(consumer)] == []
+
+    async def _after(consumer):
+        try:
+            async for record in consumer:
+                yield record
+        except errors.ConsumerStoppedError:
+            return
+
+    run(main())
+
+
+def test_a_coroutine_listener_is_waited_for(broker, topic):
+    async def main():
+        heard, consumer = [], reader(broker, enable_auto_commit=False)
+
+        class Listener(ConsumerRebalanceListener):
+            async def on_partitions_assigned(self, assigned):
+                await asyncio.sleep(0)
+                heard.append(("assigned", len(assigned)))
+
+            async def on_partitions_revoked(self, revoked):
+                await consumer_commits()
+                heard.append(("revoked", len(revoked)))
+
+        async def consumer_commits():
+            await asyncio.sleep(0)
+
+        await write(broker, topic, [b"v"], partition=0)
+        await consumer.start()
+        consumer.subscribe([topic], listener=Listener())
+        assert (await consumer.getone()).value == b"v"
+        await consumer.stop()
+        assert heard == [("assigned", 3), ("revoked", 3)]
+
+    run(main())
+
+
+def test_a_full_buffer_is_waited_for(broker, topic):
+    async def main():
+        # Twice the buffer.
+        async with writer(broker) as producer:
+            for _ in range(700):
+                await producer.send(topic, b"x" * 100_000)
+
+    run(main())
+
+
+def test_failures_have_their_names(broker, topic):
+    async def main():
+        async with writer(broker) as producer:
+            broker.add_fault(api="Produce", error="TOPIC_AUTHORIZATION_FAILED")
+            with pytest.raises(errors.TopicAuthorizationFailedError):
+                await producer.send_and_wait(topic, b"v")
+            with pytest.raises(errors.MessageSizeTooLargeError):
+                await producer.send(topic, b"x" * 2_000_000)
+            broker.clear_faults()
+            assert (await producer.send_and_wait(topic, b"v", partition=0)).offset == 0
+        servers = broker.bootstrap_servers
+        broker.stop()
+        with pytest.raises(errors.KafkaConnectionError, match=servers):
+            await AIOKafkaProducer(bootstrap_servers=servers, request_timeout_ms=200).start()
+        with pytest.raises(errors.KafkaConnectionError, match=servers):
+            await AIOKafkaConsumer("t", bootstrap_servers=servers, request_timeout_ms=200).start()
+
+    run(main())
+
+
+def test_other_tasks_run_while_records_are_there(broker, topic):
+    async def main():
+        await write(broker, topic, [b"v"] * 5000, partition=0)
+        turns = 0
+
+        async def other():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(other())
+        async with reader(broker, topic) as consumer:
+            first = await consumer.getone()
+            begun = turns
+            count = 1
+            async for _ in consumer:
+                count += 1
+                if count == 5000:
+                    break
+        task.cancel()
+        assert first.offset == 0 and turns - begun >= 5
+
+    run(main())
+
+
+def test_many_clients_leave_no_descriptors_behind(broker, topic):
+    async def main():
+        async def one():
+            async with writer(broker) as producer:
+                await producer.send_and_wait(topic, b"v")
+            async with reader(broker, topic, group_id=None) as consumer:
+                await consumer.getone()
+
+        for _ in range(5):
+            await one()
+        before = len(os.listdir("/proc/self/task"))
+        for _ in range(20):
+            await one()
+        assert len(os.listdir("/proc/self/task")) == before
+
+    run(main())
