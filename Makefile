@@ -116,3 +116,17 @@ test-node: setup-rust ## the Node package's tests, against the broker in the box
 demo-node: setup-rust ## the main job from Node: files as messages out and back, byte for byte (ARGS="FOLDER")
 	@bash node/tools/build.sh release
 	cd node && node examples/demo.mjs $(ARGS)
+
+.PHONY: python test-python demo-python
+
+python: setup-rust ## the Python package as a wheel in dist/python, tried in an empty venv
+	@bash python/tools/pack.sh
+
+test-python: setup-rust ## the Python package's tests, against the broker in the box
+	@bash python/tools/build.sh
+	cd python && ../.cache/python-venv/bin/python -m pytest -q
+	cd python && ../.cache/python-venv/bin/python -m mypy
+
+demo-python: setup-rust ## the main job from Python: files as records out and back, byte for byte (ARGS="FILE...")
+	@bash python/tools/build.sh release
+	cd python && PYTHONPATH=. ../.cache/python-venv/bin/python examples/demo.py $(ARGS)

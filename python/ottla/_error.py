@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from . import _ottla
+from ._codes import Codes
 
 
-class KafkaError:
+class KafkaError(Codes):
     """An error: a code of Kafka's own (from 0 on), or one of the client's (below 0).
 
     Equal to its code, so that ``error.code() == KafkaError._QUEUE_FULL`` and ``error == KafkaError._QUEUE_FULL`` both hold.
@@ -18,7 +20,7 @@ class KafkaError:
     def __init__(
         self,
         error: int | KafkaError,
-        reason: str | None = None,
+        reason: builtins.str | None = None,
         fatal: bool = False,
         retriable: bool = False,
         txn_requires_abort: bool = False,
@@ -33,11 +35,11 @@ class KafkaError:
         """The code."""
         return self._code
 
-    def name(self) -> str:
+    def name(self) -> builtins.str:
         """The code's name: ``_MSG_TIMED_OUT``."""
         return _ottla.describe_code(self._code)[0]
 
-    def str(self) -> "str":
+    def str(self) -> builtins.str:
         """What happened, and what to do."""
         return self._reason if self._reason is not None else _ottla.describe_code(self._code)[1]
 
@@ -53,7 +55,7 @@ class KafkaError:
         """Whether the transaction has to be aborted."""
         return self._txn_requires_abort
 
-    def __str__(self) -> "str":
+    def __str__(self) -> builtins.str:
         return f"KafkaError{{{'FATAL,' if self._fatal else ''}code={self.name()},val={self._code},str=\"{self.str()}\"}}"
 
     __repr__ = __str__
@@ -91,10 +93,6 @@ class KafkaError:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return KafkaError, (self._code, self._reason, self._fatal, self._retriable, self._txn_requires_abort)
-
-
-for _code, _name, _text in _ottla.error_codes():
-    setattr(KafkaError, _name, _code)
 
 
 class KafkaException(Exception):

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from . import _ottla
 from ._config import value_text
+from ._error import KafkaException
 
 
 class Broker(_ottla.Broker):
@@ -49,8 +50,12 @@ class Broker(_ottla.Broker):
         """
         return self._add_fault({name: value_text(name, value) for name, value in words.items()})
 
-    def restart(self, id: int = 0) -> None:
-        """Starts a broker again, on its old port, that :meth:`stop_broker` stopped."""
+    def restart(self, id: int = 1) -> None:
+        """Stops a broker, if it runs, and starts it again on its old port. What it stores stays."""
+        try:
+            self.stop_broker(id)
+        except KafkaException:
+            pass  # It was stopped already, or there is none: the next call says so.
         self.restart_broker(id)
 
     def __enter__(self) -> Self:

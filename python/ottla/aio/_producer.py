@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Self
 
 from .. import _ottla
@@ -39,6 +40,7 @@ class AIOKafkaProducer:
         self._serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
         self._port: Port | None = None
         self._native = _ottla.SendingProducer()
+        self._take: Callable[..., asyncio.Future[RecordMetadata]] = self._native.send
         self._closed = False
         self._turn = TURN
 
@@ -78,14 +80,14 @@ class AIOKafkaProducer:
             await asyncio.sleep(0)
             self._running()
         try:
-            return self._native.send(topic, value, key, headers, partition, timestamp_ms)
+            return self._take(topic, value, key, headers, partition, timestamp_ms)
         except BufferError:
             end = port.loop.time() + self._timeout
         while True:
             await port.room(end)
             self._running()
             try:
-                return self._native.send(topic, value, key, headers, partition, timestamp_ms)
+                return self._take(topic, value, key, headers, partition, timestamp_ms)
             except BufferError:
                 continue
 

@@ -210,7 +210,7 @@ class KafkaConsumer(_ottla.Consumer):
             made.append(_model.TopicPartition(partition[0], partition[1], offset.offset, offset.metadata or None, epoch))
         return made
 
-    def commit(  # type: ignore[override]
+    def commit(
         self, offsets: dict[TopicPartition, OffsetAndMetadata] | None = None, timeout_ms: float | None = None
     ) -> None:
         """Commits these offsets, or what was consumed, and waits for it."""

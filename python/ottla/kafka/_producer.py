@@ -32,12 +32,12 @@ class KafkaProducer(_ottla.SendingProducer):
         if (retries := options.get("retries")) is not None and retries != float("inf"):
             made.append(("retries", str(int(retries))))
         limit = options.get("exit_flush_timeout_ms")
-        serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
-        for one in serializers:
+        key_serializer, value_serializer = options.get("key_serializer"), options.get("value_serializer")
+        for one in (key_serializer, value_serializer):
             if one is not None and not callable(one) and not hasattr(one, "serialize"):
                 raise KafkaConfigurationError("a serializer is callable, or has a method serialize(topic, value)")
         try:
-            self._open(made, *serializers, None if limit is None else limit / 1000)
+            self._open(made, key_serializer, value_serializer, None if limit is None else limit / 1000)
         except KafkaException as exception:
             raise translated(exception) from None
         sending.add(self)
