@@ -63,6 +63,20 @@ test('a process that exits with messages on their way sends them', async (t) => 
   assert.deepEqual(got.map(({ message }) => Number(message.value)), got.map((_, i) => i))
 })
 
+test('what waits for room is sent too, at the end of the process and before a producer is disconnected', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
+  const sends = `
+    const properties = { 'queue.buffering.max.kbytes': 64, 'message.max.bytes': 8000 }
+    const producer = kafka.producer({ properties })
+    await producer.connect()
+    const value = 'v'.repeat(1000)
+    for (let i = 0; i < 10; i++) producer.send({ topic: 't', messages: Array.from({ length: 50 }, () => ({ value })) })
+  `
+  assert.deepEqual(await program(`${sends}; process.exit(3)`, broker.brokers), { code: 3, signal: null, out: '', err: '' })
+  assert.deepEqual(await program(`${sends}; await producer.disconnect()`, broker.brokers), { code: 0, signal: null, out: '', err: '' })
+  assert.equal((await readAll(t, kafka, 't', 1000)).length, 1000)
+})
+
 test('what can’t be sent at the end is counted', async (t) => {
   const { broker } = await cluster(t, { topics: ['t:1'] })
   broker.addFault({ api: 'Produce', silence: true })

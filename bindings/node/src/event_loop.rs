@@ -170,7 +170,8 @@ impl EventLoop {
         self.env
     }
 
-    fn run_woken(&self) {
+    /// Polls what was woken.
+    pub(crate) fn run_woken(&self) {
         // First quiet, then looked: who comes later rings again.
         self.bell.rung.store(false, Ordering::SeqCst);
         let woken = std::mem::take(&mut *lock(&self.bell.woken));

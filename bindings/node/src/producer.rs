@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use napi::{Env, sys};
 use napi_derive::napi;
@@ -82,6 +82,8 @@ pub(crate) struct ProducerHandle {
     waiting: RefCell<VecDeque<Waiting>>,
     /// Somebody carries on with what waits.
     is_carrying_on: Cell<bool>,
+    /// Who waits for that.
+    closing: RefCell<Option<Waker>>,
     reports: Queue<DeliveryReport>,
     scratch: RefCell<Scratch>,
     settled: RefCell<Option<Reference>>,
@@ -104,6 +106,9 @@ impl ProducerHandle {
             *slot = Some(Sending { left: send.messages, error: None, first: None, more: Vec::new() });
         }
         drop(sends);
+        if let Ok(leaving) = self.leaving() {
+            leaving.outstanding.add(u64::from(send.messages));
+        }
         if send.messages == 0 {
             self.settle(send.id, 0, |_| {});
         }
@@ -115,7 +120,11 @@ impl ProducerHandle {
         let Some(slot) = sends.get_mut(id as usize) else { return };
         let Some(sending) = slot else { return };
         note(sending);
-        sending.left = sending.left.saturating_sub(records);
+        let known = records.min(sending.left);
+        sending.left -= known;
+        if let Ok(leaving) = self.leaving() {
+            leaving.outstanding.remove(u64::from(known));
+        }
         if sending.left == 0
             && let Some(sending) = slot.take()
         {
@@ -142,9 +151,7 @@ impl ProducerHandle {
     /// Takes one report into account.
     fn serve(&self, report: &DeliveryReport) {
         let Some(result) = report.result() else { return };
-        let Ok(leaving) = self.leaving() else { return };
         let count = u32::try_from(report.len()).unwrap_or(u32::MAX);
-        leaving.outstanding.remove(u64::from(count));
         let topic = self.topics.borrow().1.get(report.topic().as_str()).copied().unwrap_or(u32::MAX);
         let (mut at, mut exceptions) = (0, result.exceptions.iter().peekable());
         while at < count {
@@ -213,25 +220,8 @@ impl ProducerHandle {
         }
     }
 
-    /// Sends a message, or says that it has to wait.
-    #[inline]
-    fn try_send(leaving: &Leaving, topic: &TopicProducer, record: &Record<'_>) -> Result<(), Error> {
-        // Before: its report may be quicker than the return.
-        leaving.outstanding.add(1);
-        match topic.try_send(record) {
-            Ok(delivery) => {
-                drop(delivery);
-                Ok(())
-            }
-            Err(error) => {
-                leaving.outstanding.remove(1);
-                Err(error)
-            }
-        }
-    }
-
     /// Sends what was packed; what finds no room waits.
-    fn take(self: &Rc<Self>, leaving: &Leaving, table: &[i32], text: &[u8], bytes: &[u8]) {
+    fn take(self: &Rc<Self>, table: &[i32], text: &[u8], bytes: &[u8]) {
         let mut reader = Reader::new(table, text, bytes);
         let must_wait = self.is_carrying_on.get();
         if must_wait {
@@ -252,8 +242,11 @@ impl ProducerHandle {
                 let Some(record) = reader.message(send.id) else {
                     return self.refuse(send.id, send.messages, malformed());
                 };
-                match Self::try_send(leaving, &topic, &record) {
-                    Ok(()) => send.messages -= 1,
+                match topic.try_send(&record) {
+                    Ok(delivery) => {
+                        drop(delivery);
+                        send.messages -= 1;
+                    }
                     Err(error) if error.kind() == ErrorKind::QueueFull => return self.wait(Some(send), &before),
                     Err(error) => {
                         // The rest of it would be sent again with what failed.
@@ -269,6 +262,14 @@ impl ProducerHandle {
     /// Keeps what is left, and carries on with it when there is room.
     fn wait(self: &Rc<Self>, begun: Option<records::Send>, left: &Reader<'_>) {
         let (table, text, bytes) = left.rest();
+        let mut ahead = *left;
+        if let Some(send) = begun {
+            ahead.skip(send.messages);
+        }
+        while let Some(send) = ahead.send() {
+            self.begin(send);
+            ahead.skip(send.messages);
+        }
         let waiting = Waiting { begun, table: table.to_vec(), text: text.to_vec(), bytes: bytes.to_vec() };
         self.waiting.borrow_mut().push_back(waiting);
         if self.is_carrying_on.replace(true) {
@@ -277,33 +278,38 @@ impl ProducerHandle {
         let handle = self.clone();
         if let Some(current) = event_loop::current() {
             current.spawn(async move {
+                let mut full = None;
                 loop {
                     let next = handle.waiting.borrow_mut().pop_front();
                     let Some(next) = next else { break };
-                    handle.carry_on(next).await;
+                    handle.carry_on(next, &mut full).await;
                 }
                 handle.is_carrying_on.set(false);
+                let closing = handle.closing.take();
+                if let Some(closing) = closing {
+                    closing.wake();
+                }
             });
         }
     }
 
-    async fn carry_on(&self, waiting: Waiting) {
+    /// `full`: there was no room for `max.block.ms`; what waits behind has waited too.
+    async fn carry_on(&self, waiting: Waiting, full: &mut Option<Error>) {
         let mut reader = Reader::new(&waiting.table, &waiting.text, &waiting.bytes);
         let mut begun = waiting.begun;
-        loop {
-            let mut send = match begun.take() {
-                Some(send) => send,
-                None => {
-                    let Some(send) = reader.send() else { return };
-                    self.begin(send);
-                    send
-                }
-            };
+        while let Some(mut send) = begun.take().or_else(|| reader.send()) {
             while send.messages > 0 {
                 let Some(record) = reader.message(send.id) else {
                     return self.refuse(send.id, send.messages, malformed());
                 };
-                if let Err(error) = self.send_when_room(send.topic, record).await {
+                let sent = match full {
+                    Some(error) => Err(error.clone()),
+                    None => self.send_when_room(send.topic, record).await,
+                };
+                if let Err(error) = sent {
+                    if error.kind() == ErrorKind::QueueFull {
+                        *full = Some(error.clone());
+                    }
                     reader.skip(send.messages - 1);
                     self.refuse(send.id, send.messages, error);
                     break;
@@ -314,20 +320,20 @@ impl ProducerHandle {
     }
 
     async fn send_when_room(&self, topic: u32, record: Record<'_>) -> Result<(), Error> {
-        let topic = self.topic(topic)?;
-        let leaving = self.leaving()?;
-        leaving.outstanding.add(1);
         // `max.block.ms` at the longest.
-        match topic.send(record).await {
-            Ok(delivery) => {
-                drop(delivery);
-                Ok(())
+        self.topic(topic)?.send(record).await.map(drop)
+    }
+
+    /// Waits until nothing waits for room any more.
+    async fn carried_on(&self) {
+        std::future::poll_fn(|context| {
+            if !self.is_carrying_on.get() {
+                return Poll::Ready(());
             }
-            Err(error) => {
-                leaving.outstanding.remove(1);
-                Err(error)
-            }
-        }
+            self.closing.replace(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -366,6 +372,7 @@ pub fn producer_create(env: Env, client: u32, properties: Vec<String>, exit_ms: 
         done: RefCell::default(),
         waiting: RefCell::default(),
         is_carrying_on: Cell::new(false),
+        closing: RefCell::default(),
         reports,
         scratch: RefCell::default(),
         settled: RefCell::default(),
@@ -431,6 +438,7 @@ pub fn producer_partitions(producer: u32, topic: String) -> napi::Result<Answer>
 pub fn producer_close(producer: u32) -> napi::Result<Answer> {
     answer(async move {
         let Some(handle) = handles::producer(producer) else { return Ok(Value::Undefined) };
+        handle.carried_on().await;
         let closed = handle.leaving()?.producer.clone().close().await;
         handle.tell();
         if let Some(waker) = handle.waker.take() {
@@ -446,8 +454,22 @@ pub fn producer_close(producer: u32) -> napi::Result<Answer> {
 /// What producers have is sent, each within its bound. Answers with how many records are lost. Blocks: for the end of the process.
 #[napi(catch_unwind)]
 pub fn flush_at_exit() -> f64 {
-    let lost = exit::flush_all(&mut || handles::each_producer(|handle| handle.serve_all()));
-    to_number(i64::try_from(lost).unwrap_or(i64::MAX))
+    let begin = Instant::now();
+    let mut limit = Duration::ZERO;
+    loop {
+        let lost = exit::flush_all(&mut || {
+            // What waits for room is carried on with.
+            if let Some(current) = event_loop::current() {
+                current.run_woken();
+            }
+            handles::each_producer(ProducerHandle::serve_all);
+        });
+        handles::each_producer(|handle| limit = handle.leaving().map_or(limit, |leaving| limit.max(leaving.limit)));
+        // What found room meanwhile was not part of that flush.
+        if lost == 0 || begin.elapsed() >= limit {
+            return to_number(i64::try_from(lost).unwrap_or(i64::MAX));
+        }
+    }
 }
 
 impl ProducerHandle {
@@ -466,10 +488,9 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
         let Some(handle) = handles::producer(raw::index(env, producer)) else {
             return raw::throw(env, error::to_js(env, &closed()));
         };
-        let leaving = match handle.leaving() {
-            Ok(leaving) => leaving,
-            Err(error) => return raw::throw(env, error::to_js(env, &error)),
-        };
+        if let Err(error) = handle.leaving() {
+            return raw::throw(env, error::to_js(env, &error));
+        }
         let len = raw::index(env, text_len) as usize;
         // SAFETY: no JavaScript runs until they have been read.
         let (table, bytes) = unsafe { (raw::int32s(env, table), raw::bytes(env, bytes)) };
@@ -477,14 +498,14 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
         let mut scratch = std::mem::take(&mut *handle.scratch.borrow_mut());
         let Scratch { text: utf8, units, lengths, wide } = &mut scratch;
         if !*wide && raw::ascii(env, text, len, utf8) {
-            handle.take(leaving, table, utf8, bytes);
+            handle.take(table, utf8, bytes);
         } else {
             raw::utf16(env, text, len, units);
             if records::transcode(table, units, lengths, utf8).is_none() {
                 return raw::throw(env, error::to_js(env, &malformed()));
             }
             *wide = utf8.len() != units.len();
-            handle.take(leaving, lengths, utf8, bytes);
+            handle.take(lengths, utf8, bytes);
         }
         handle.scratch.replace(scratch);
         raw::undefined(env)
