@@ -283,6 +283,60 @@ test('two members share the partitions; one leaves, and nothing is lost', async 
   await b.disconnect()
 })
 
+test('heartbeat tells a long handler that the group rebalances; what it resolved is not read again', async (t) => {
+  const { kafka } = await filled(t, 100, { topics: ['t:1'] })
+  const consumer = await consumerOf(t, kafka, 't', { heartbeatInterval: 50 })
+  const [resolved, errors] = [new Gathered(), new Gathered()]
+  const rebalancing = event(consumer, consumer.events.REBALANCING)
+  await consumer.run({
+    eachBatchAutoResolve: false,
+    eachBatch: async ({ batch, resolveOffset, heartbeat, isStale }) => {
+      for (const message of batch.messages) {
+        if (resolved.items.length === 10 && errors.items.length === 0) {
+          // Long enough for another member to come.
+          try {
+            for (;;) {
+              await heartbeat()
+              await new Promise((resolve) => setImmediate(resolve))
+            }
+          } catch (e) {
+            assert.ok(isStale())
+            errors.add(e)
+            throw e
+          }
+        }
+        resolveOffset(message.offset)
+        resolved.add(message.offset)
+      }
+    },
+  })
+  await resolved.count(10)
+  const other = await consumerOf(t, kafka, 't')
+  const joined = event(other, other.events.GROUP_JOIN)
+  const runs = other.run({ eachBatch: async ({ batch }) => batch.messages.forEach(({ offset }) => resolved.add(offset)) })
+  const [{ type, code, retriable }] = await errors.count(1)
+  assert.deepEqual([type, code, retriable], ['REBALANCE_IN_PROGRESS', 27, true])
+  assert.equal((await rebalancing).groupId, 'group')
+  await runs
+  await joined
+  const offsets = (await resolved.count(100)).map(Number).sort((a, b) => a - b)
+  assert.deepEqual(offsets, offsets.map((_, i) => i), 'each once')
+})
+
+test('a cluster whose brokers restart is waited for', async (t) => {
+  const { kafka, broker, send } = await filled(t, 10)
+  const consumer = await consumerOf(t, kafka, 't')
+  const got = new Gathered()
+  await consumer.run({ eachMessage: async (payload) => got.add(text(payload)) })
+  await got.count(10)
+  broker.stopBroker(1)
+  const sent = send([10, 11])
+  broker.restartBroker(1)
+  await sent
+  await got.count(12)
+  assert.deepEqual([...new Set(got.items)], Array.from({ length: 12 }, (_, i) => `${i}`))
+})
+
 test('several partitions at once, each in its order', async (t) => {
   const { kafka, send } = await filled(t, 0, { topics: ['t:4'] })
   await send(Array.from({ length: 400 }, (_, i) => i))
