@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+/* As librdkafka's headers define them, which some programs use. */
 #define RD_EXPORT
-#define RD_DEPRECATED
-#define RD_UNUSED
 #define RD_INLINE inline
+#ifndef RD_UNUSED
+#define RD_UNUSED __attribute__((unused))
+#endif
+#define RD_DEPRECATED __attribute__((deprecated))
 
 /* The release of librdkafka whose API this is. */
 #define RD_KAFKA_VERSION 0x021000ff

@@ -74,7 +74,10 @@ const FACE: [&str; 7] = [
 ];
 
 /// What acts among [`FACE`]: any of its values is taken. The others take what the table allows.
-const ACTS_HERE: [&str; 2] = ["log_level", "delivery.report.only.error"];
+const ACTS_HERE: [&str; 3] = ["log_level", "delivery.report.only.error", "auto.commit.enable"];
+
+/// `builtin.features`: of librdkafka's, what this build has.
+const FEATURES: [&str; 4] = ["gzip", "snappy", "lz4", "zstd"];
 
 /// Whether the face acts on a property that the client does not act on.
 pub(crate) fn acts_here(name: &str) -> bool {
@@ -107,12 +110,14 @@ impl Default for rd_kafka_conf_s {
 #[derive(Clone)]
 pub struct rd_kafka_topic_conf_s {
     pub(crate) config: Config,
+    /// `auto.commit.enable`: without a group there is nothing to commit, and nothing is, so that either value is taken.
+    auto_commit: bool,
     pub(crate) opaque: Opaque,
 }
 
 impl Default for rd_kafka_topic_conf_s {
     fn default() -> Self {
-        Self { config: Config::with_defaults_of(Face::Librdkafka), opaque: Opaque::default() }
+        Self { config: Config::with_defaults_of(Face::Librdkafka), auto_commit: true, opaque: Opaque::default() }
     }
 }
 
@@ -148,6 +153,20 @@ fn set(config: &mut Config, property: &'static Property, name: &str, value: &str
     config.set(name, value).map(|_| ()).map_err(|error| bad_value(property, value, &error))
 }
 
+/// What this build has, as librdkafka lists it.
+pub(crate) fn features() -> String {
+    FEATURES.join(",")
+}
+
+/// Whether this build has what the application needs.
+fn has_features(wanted: &str) -> Result<(), String> {
+    let lacking = wanted.split(',').map(str::trim).find(|name| !name.is_empty() && !FEATURES.contains(name));
+    lacking.map_or(Ok(()), |lacking| {
+        let has = features();
+        Err(format!("Invalid value \"{lacking}\" for configuration property \"builtin.features\": this build has {has}"))
+    })
+}
+
 impl rd_kafka_conf_s {
     fn set(&mut self, name: &str, value: &str) -> Result<(), (rd_kafka_conf_res_t, String)> {
         if let Some(only) = fixed(name) {
@@ -156,6 +175,12 @@ impl rd_kafka_conf_s {
             return if value == only { Ok(()) } else { Err((INVALID, words)) };
         }
         let Some(property) = find(name) else { return Err((UNKNOWN, unknown_name(name))) };
+        if property.name == "builtin.features" {
+            return has_features(value).map_err(|words| (INVALID, words));
+        }
+        if property.name == "auto.commit.enable" {
+            return self.default_topic.get_or_insert_default().set(name, value);
+        }
         if FACE.contains(&property.name) {
             return self.set_own(property, value).map_err(|words| (INVALID, words));
         }
@@ -193,6 +218,9 @@ impl rd_kafka_conf_s {
             return Some(value.to_owned());
         }
         let property = find(name)?;
+        if property.name == "builtin.features" {
+            return Some(features());
+        }
         if FACE.contains(&property.name) {
             return Some(self.own(property.name).to_owned());
         }
@@ -228,7 +256,21 @@ impl rd_kafka_topic_conf_s {
         let Some(property) = find(name).filter(|property| is_topics(property)) else {
             return Err((UNKNOWN, unknown_name(name)));
         };
+        if property.name == "auto.commit.enable"
+            && let Ok(checked) = property.value.check(value)
+        {
+            self.auto_commit = checked == "true";
+            return Ok(());
+        }
         set(&mut self.config, property, name, value).map_err(|words| (INVALID, words))
+    }
+
+    /// A property's value.
+    pub(crate) fn get(&self, property: &Property) -> String {
+        match property.name {
+            "auto.commit.enable" => self.auto_commit.to_string(),
+            name => self.config.get(name).unwrap_or_default().to_owned(),
+        }
     }
 }
 
@@ -410,7 +452,7 @@ pub unsafe extern "C" fn rd_kafka_topic_conf_get(
         let (Some(conf), Some(name)) = (unsafe { conf.as_ref() }, unsafe { text(name) }) else { return UNKNOWN };
         let known = find(name).filter(|property| is_topics(property));
         // SAFETY: the caller's buffer.
-        unsafe { answer_value(known.and_then(|_| conf.config.get(name).ok()).map(str::to_owned), dest, dest_size) }
+        unsafe { answer_value(known.map(|property| conf.get(property)), dest, dest_size) }
     })
 }
 

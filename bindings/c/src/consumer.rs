@@ -340,6 +340,8 @@ pub unsafe extern "C" fn rd_kafka_subscription(rk: *mut rd_kafka_s, topics: *mut
 /// Serves a queue until there is a message, or the time is over.
 pub(crate) fn next_message(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int) -> *mut rd_kafka_message_s {
     let end = limit(timeout_ms).map(|limit| Instant::now().checked_add(limit));
+    // What was asked for in an earlier poll is over.
+    let _ = crate::handle::yields();
     loop {
         let left = match end {
             Some(Some(end)) => Some(end.saturating_duration_since(Instant::now())),
@@ -367,6 +369,10 @@ pub unsafe extern "C" fn rd_kafka_consumer_poll(rk: *mut rd_kafka_s, timeout_ms:
             Ok(both) => both,
             Err(code) => return Message::of_error(code, c_string(""), None, -1, offset::INVALID),
         };
+        if handle.is_forked() {
+            let words = c_string("the client was made before the process forked, and can't be used in the child");
+            return Message::of_error(error::STATE, words, None, -1, offset::INVALID);
+        }
         let message = next_message(handle, &member.queue, timeout_ms);
         match handle.conf.callbacks.consume {
             Some(consume_cb) if !message.is_null() => {

@@ -46,6 +46,8 @@ pub struct rd_kafka_s {
     own_topics: Mutex<BTreeMap<String, Arc<rd_kafka_topic_s>>>,
     fatal: Mutex<Option<(c_int, CString)>>,
     statistics: Statistics,
+    /// The controller, as metadata told it last.
+    pub(crate) controller: AtomicI32,
     /// Up to which level lines are logged.
     pub(crate) log_level: AtomicI32,
 }
@@ -105,6 +107,7 @@ impl rd_kafka_s {
                 own_topics: Mutex::default(),
                 fatal: Mutex::default(),
                 statistics: Statistics::new(&name, client_id, role),
+                controller: AtomicI32::new(-1),
                 log_level: AtomicI32::new(conf.own("log_level").parse().unwrap_or(6)),
             }
         });
@@ -138,6 +141,12 @@ impl rd_kafka_s {
             Some(client) => client.get(),
             None => Err(Error::new(ErrorKind::State, "no bootstrap.servers are configured: the client has nobody to ask")),
         }
+    }
+
+    /// Whether this is another process than the one that the client was made in: its IO thread is not here, and what that had locked
+    /// stays locked.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.client.get().is_some_and(Kept::is_forked)
     }
 
     /// What may keep this alive no longer than C does.
@@ -194,7 +203,7 @@ impl rd_kafka_s {
         if let Some(outlet) = &self.outlet {
             outlet.ended.store(true, Ordering::Release);
         }
-        let text = format!("{}: test_fatal_error: {words}", ottla_bindings::error_code::text(i16::try_from(code).unwrap_or(-1)));
+        let text = format!("test_fatal_error: {words}");
         self.main.ops.push(Op::Error { code: FATAL, words: c_string(text), fatal: None });
         true
     }
@@ -346,6 +355,11 @@ pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_in
     guarded!((), {
         // SAFETY: it was given to C by `rd_kafka_new`, and the caller gives it up.
         let handle = unsafe { Arc::from_raw(rk) };
+        if handle.is_forked() {
+            // The parent's: nothing of it can be touched here.
+            *lock(&ALIVE.0) -= 1;
+            return std::mem::forget(handle);
+        }
         if let Some(member) = &handle.member {
             if flags & NO_CONSUMER_CLOSE == 0 {
                 // Why the last commit failed was for who closed the consumer before.
@@ -433,6 +447,9 @@ pub unsafe extern "C" fn rd_kafka_brokers_add(rk: *mut rd_kafka_s, brokerlist: *
 /// Serves what waits in a queue: waits for the first, and takes what is there behind it. How many calls that were.
 pub(crate) fn poll_queue(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout: Option<Duration>) -> usize {
     YIELD.set(false);
+    if handle.is_forked() {
+        return 0;
+    }
     let mut served = 0;
     let mut timeout = timeout;
     while let Waited::Done(op) = queue.ops.pop_within(timeout, &mut || false) {
@@ -451,7 +468,7 @@ pub unsafe extern "C" fn rd_kafka_poll(rk: *mut rd_kafka_s, timeout_ms: c_int) -
     guarded!(0, {
         // SAFETY: null or a client.
         let Some(handle) = (unsafe { of(rk) }) else { return 0 };
-        if handle.main.ops.is_empty() && timeout_ms == 0 && !handle.main.is_forwarded() {
+        if handle.is_forked() || handle.main.ops.is_empty() && timeout_ms == 0 && !handle.main.is_forwarded() {
             return 0;
         }
         if handle.main.is_forwarded() {
@@ -487,13 +504,19 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
         // SAFETY: null or a client.
         let Some(handle) = (unsafe { of(rk) }) else { return INVALID_ARG };
         let Some(outlet) = &handle.outlet else { return error::NOT_IMPLEMENTED };
+        if handle.is_forked() {
+            return error::STATE;
+        }
         let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
         let producers = outlet.all();
-        let mut flush = pin!(async {
-            for producer in &producers {
-                producer.flush().await;
-            }
-        });
+        let flush_all = || {
+            Box::pin(async {
+                for producer in &producers {
+                    producer.flush().await;
+                }
+            })
+        };
+        let mut flush = flush_all();
         let mut flushed = false;
         YIELD.set(false);
         loop {
@@ -513,8 +536,11 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
                     handle.serve(op);
                 }
                 Waited::Done(None) if outlet.outstanding.get() == 0 => return NO_ERROR,
-                // Flushed, and another thread has reports in hand: they are served when they are counted down.
-                Waited::Done(None) => std::thread::yield_now(),
+                // Another thread has produced meanwhile, or is about to count down what it has served.
+                Waited::Done(None) => {
+                    (flush, flushed) = (flush_all(), false);
+                    std::thread::yield_now();
+                }
                 Waited::TimedOut | Waited::Interrupted => {}
             }
             if YIELD.get() || end.is_some_and(|end| end <= Instant::now()) {
@@ -566,7 +592,12 @@ pub unsafe extern "C" fn rd_kafka_clusterid(rk: *mut rd_kafka_s, timeout_ms: c_i
 pub unsafe extern "C" fn rd_kafka_controllerid(rk: *mut rd_kafka_s, timeout_ms: c_int) -> i32 {
     guarded!(-1, {
         // SAFETY: null or a client.
-        let Some(Ok(client)) = (unsafe { of(rk) }).map(rd_kafka_s::client) else { return -1 };
+        let Some(handle) = (unsafe { of(rk) }) else { return -1 };
+        let known = handle.controller.load(Ordering::Relaxed);
+        let Ok(client) = handle.client() else { return -1 };
+        if known >= 0 {
+            return known;
+        }
         let admin = client.admin();
         match wait(pin!(admin.describe_cluster()), limit(timeout_ms), &mut || false) {
             Waited::Done(Ok(cluster)) => cluster.controller,

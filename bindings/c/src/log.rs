@@ -60,7 +60,7 @@ impl Told {
     /// An error: to its callback or, without one, to the log, as librdkafka does it.
     fn error(&self, code: c_int, error: &Error) {
         let fatal = error.is_fatal().then(|| error.clone());
-        let words = format!("{}: {error}", ottla_bindings::error_code::text(i16::try_from(code).unwrap_or(-1)));
+        let words = error.to_string();
         if self.wants.error {
             let code = if fatal.is_some() { FATAL } else { code };
             return self.queue.push(Op::Error { code, words: c_string(words), fatal });

@@ -191,6 +191,7 @@ pub unsafe extern "C" fn rd_kafka_metadata(
         };
         match wait(pin!(describe(client, names)), limit(timeout_ms), &mut || false) {
             Waited::Done(Ok((cluster, topics))) => {
+                handle.controller.store(cluster.controller, std::sync::atomic::Ordering::Relaxed);
                 let servers = client.config().get("bootstrap.servers").unwrap_or_default().to_owned();
                 let first = servers.split(',').next().unwrap_or_default().trim();
                 let owned = Owned::of(&cluster, &topics, &format!("{first}/bootstrap"));

@@ -351,18 +351,28 @@ pub unsafe extern "C" fn rd_kafka_offsets_for_times(
             Ok(consumer) => consumer,
             Err(error) => return code(&error),
         };
-        let times: Vec<(String, i32, i64)> =
-            elems.iter().map(|elem| (elem.topic().to_owned(), elem.partition, elem.offset)).collect();
-        match wait(pin!(consumer.offsets_for_times(times)), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok(found)) => {
-                for elem in elems {
-                    let at = found.iter().find(|(key, _)| *key == elem.key()).and_then(|(_, at)| *at);
-                    elem.offset = at.map_or(offset::END, |at| at.offset);
-                    elem.err = NO_ERROR;
-                }
-                NO_ERROR
+        let work = async {
+            let times = elems.iter().filter(|elem| elem.offset >= 0);
+            let times: Vec<_> = times.map(|elem| (elem.topic().to_owned(), elem.partition, elem.offset)).collect();
+            let found = if times.is_empty() { Vec::new() } else { consumer.offsets_for_times(times).await? };
+            for elem in &mut *elems {
+                elem.offset = match elem.offset {
+                    // Not times, but what stands for the ends of the log.
+                    at @ (offset::BEGINNING | offset::END) => {
+                        let (first, end) = consumer.watermarks(elem.topic(), elem.partition).await?;
+                        if at == offset::BEGINNING { first } else { end }
+                    }
+                    _ => {
+                        let at = found.iter().find(|(key, _)| *key == elem.key()).and_then(|(_, at)| *at);
+                        at.map_or(offset::END, |at| at.offset)
+                    }
+                };
+                elem.err = NO_ERROR;
             }
-            Waited::Done(Err(error)) => code(&error),
+            Ok(())
+        };
+        match wait(pin!(work), limit(timeout_ms), &mut || false) {
+            Waited::Done(done) => answered(done),
             Waited::TimedOut | Waited::Interrupted => TIMED_OUT,
         }
     })

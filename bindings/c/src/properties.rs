@@ -306,10 +306,10 @@ pub(crate) fn dump_topic(conf: &rd_kafka_topic_conf_s) -> Vec<(String, String)> 
     let known = TOPIC.iter().filter_map(|name| find(name).filter(|property| property.name == *name));
     let rows = known.filter_map(|property| {
         let value = match topic_default(property.name).filter(|_| !conf.config.is_set(property.name)) {
-            Some(default) => default,
-            None => conf.config.get(property.name).ok()?,
+            Some(default) => default.to_owned(),
+            None => conf.get(property),
         };
-        (!value.is_empty() && property.value != ValueType::Call).then(|| (property.name.to_owned(), value.to_owned()))
+        (!value.is_empty() && property.value != ValueType::Call).then(|| (property.name.to_owned(), value))
     });
     rows.collect()
 }
@@ -376,6 +376,10 @@ fn line(out: &mut String, name: &str, scope: &str, range: &str, default: &str, i
 }
 
 fn property_line(out: &mut String, name: &str, property: &Property, is_topic: bool) {
+    if name == "builtin.features" {
+        let text = "What this build has. An application may set it to what it needs, and is refused what is lacking.";
+        return line(out, name, "*", "", &crate::conf::features(), "low", &format!("{text} <br>*Type: CSV flags*"));
+    }
     let scope = match property.scope {
         Scope::Both => "*",
         Scope::Producer => "P",

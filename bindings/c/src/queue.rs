@@ -77,6 +77,19 @@ impl Source {
         Arc::new(Self { consumer, handle, reading: Mutex::default(), progressed: AtomicI64::new(0) })
     }
 
+    /// The next message of the batch in hand, if there is nothing else to see to.
+    #[inline]
+    fn ready(&self) -> Option<*mut rd_kafka_message_s> {
+        if POLLING.get() == std::ptr::from_ref(self) as usize || self.consumer.is_forked() {
+            return None;
+        }
+        let mut reading = lock(&self.reading);
+        if coarse_millis().saturating_sub(self.progressed.load(Ordering::Relaxed)) >= PROGRESS {
+            return None;
+        }
+        reading.current.as_mut()?.next()
+    }
+
     /// The next message, if there is one; else the waker is kept.
     fn poll(&self, context: &mut Context<'_>) -> Poll<Option<*mut rd_kafka_message_s>> {
         let me = std::ptr::from_ref(self) as usize;
@@ -220,7 +233,16 @@ impl rd_kafka_queue_s {
 
     /// Waits for what is next, for `limit` at the longest.
     pub(crate) fn next(&self, limit: Option<Duration>) -> Option<Item> {
+        if self.ops.is_empty() && !self.is_forwarded() {
+            // Most calls end here: the batch in hand has more.
+            let ready = lock(&self.sources).iter().find_map(|source| source.ready());
+            if let Some(message) = ready {
+                return Some(Item::Message(message));
+            }
+        }
         let sources = if lock(&self.target).is_some() { Vec::new() } else { self.sources() };
+        // A callback of a group's has nothing to wait for: it is what others wait for.
+        let limit = if POLLING.get() == 0 { limit } else { Some(Duration::ZERO) };
         let mut next = Next { pop: self.ops.pop(), sources };
         wait(Pin::new(&mut next), limit, &mut || false).done().flatten()
     }

@@ -16,6 +16,7 @@ use crate::produce::Outlet;
 /// A topic of a client (`rd_kafka_topic_t`); C holds counted pointers to it.
 pub struct rd_kafka_topic_s {
     pub(crate) name: CString,
+    text: String,
     pub(crate) opaque: Opaque,
     pub(crate) handle: Weak<rd_kafka_s>,
     /// Where its records go out, if the client is a producer.
@@ -27,8 +28,7 @@ pub struct rd_kafka_topic_s {
 impl rd_kafka_topic_s {
     /// The name.
     pub(crate) fn name(&self) -> &str {
-        // It was made of a text.
-        self.name.to_str().unwrap_or_default()
+        &self.text
     }
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn make(
         None => None,
     };
     let opaque = conf.or(handle.conf.default_topic.as_ref()).map_or_else(Opaque::default, |conf| conf.opaque);
-    Ok(rd_kafka_topic_s { name: c_string(name), opaque, handle: handle.weak(), out, config })
+    Ok(rd_kafka_topic_s { name: c_string(name), text: name.to_owned(), opaque, handle: handle.weak(), out, config })
 }
 
 /// `rd_kafka_topic_destroy`.

@@ -33,6 +33,11 @@ fn whose_the_values_are() {
 }
 
 #[test]
+fn a_fork() {
+    on_broker("fork", &[("topic", "fork:1")]);
+}
+
+#[test]
 fn configuration_lists_errors_and_misuse() {
     on_broker("conf", &[]);
 }
