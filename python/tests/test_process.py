@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import weakref
 
 import pytest
 from conftest import PATIENCE, read
@@ -155,3 +156,30 @@ def test_a_hundred_clients_leave_nothing_behind(broker, topic):
     gc.collect()
     assert count("task") == threads
     assert resident() - memory < 30_000_000
+
+
+def test_live_clients_in_circles_are_collected(broker, topic):
+    class Application:
+        def __init__(self):
+            servers = {"bootstrap.servers": broker.bootstrap_servers}
+            self.producer = ottla.Producer(servers, on_delivery=self.delivered, error_cb=self.failed)
+            self.consumer = ottla.Consumer({**servers, "group.id": "circle", "error_cb": self.failed})
+            self.consumer.subscribe([topic], on_assign=self.assigned)
+
+        def delivered(self, err, msg):
+            pass
+
+        def assigned(self, consumer, partitions):
+            pass
+
+        def failed(self, error):
+            pass
+
+    application = Application()
+    application.producer.produce(topic, b"v")
+    assert application.producer.flush(PATIENCE) == 0
+    application.consumer.poll(0.01)
+    alive = [weakref.ref(one) for one in (application, application.producer, application.consumer)]
+    del application
+    gc.collect()
+    assert [one() for one in alive] == [None, None, None]

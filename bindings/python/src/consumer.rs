@@ -16,6 +16,7 @@ use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_core::config::Face;
 use ottla_protocol::record::TimestampType;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use pyo3::{Borrowed, ffi};
@@ -544,6 +545,14 @@ impl Consumer {
         let (inner, consumer) = self.open(py)?;
         inner.rebalances.set_callbacks(Callbacks { on_assign, on_revoke, on_lost });
         py.detach(|| consumer.subscribe(&topics)).map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Callbacks may refer to what refers to their consumer.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(inner) = self.inner.get() else { return Ok(()) };
+        inner.deserializers.iter().try_for_each(|one| visit.call(one))?;
+        inner.callbacks.traverse(&visit)?;
+        inner.rebalances.traverse(&visit)
     }
 
     /// Leaves the group.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ottla::{ClientEvent, Error, Observer};
 use ottla_bindings::Queue;
 use ottla_bindings::statistics::{Reading, Statistics};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -25,6 +26,11 @@ impl Callbacks {
     pub(crate) fn new(callbacks: &Bound<'_, PyDict>) -> PyResult<Self> {
         let get = |name: &str| Ok::<_, PyErr>(callbacks.get_item(name)?.map(Bound::unbind));
         Ok(Self { error: get("error_cb")?, stats: get("stats_cb")?, throttle: get("throttle_cb")?, logger: get("logger")? })
+    }
+
+    /// Shows the callbacks to the collector of garbage.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        [&self.error, &self.stats, &self.throttle, &self.logger].into_iter().try_for_each(|callback| visit.call(callback))
     }
 
     fn log(&self, py: Python<'_>, level: &str, text: String) -> PyResult<()> {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use ottla::{Answering, QuestionKind, Rebalance, RebalanceListener, TopicPartition};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::partitions;
@@ -75,6 +76,14 @@ impl Rebalances {
     pub(crate) fn set_callbacks(&self, callbacks: Callbacks) {
         let before = std::mem::replace(&mut self.state().callbacks, callbacks);
         drop(before);
+    }
+
+    /// Shows the callbacks to the collector of garbage.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Whoever has the lock is about to let go of it, and the collector comes again.
+        let Ok(state) = self.0.try_lock() else { return Ok(()) };
+        let Callbacks { on_assign, on_revoke, on_lost } = &state.callbacks;
+        [on_assign, on_revoke, on_lost].into_iter().try_for_each(|callback| visit.call(callback))
     }
 
     /// Whose calls the callbacks come in. Good until the next one.

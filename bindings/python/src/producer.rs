@@ -18,6 +18,7 @@ use ottla_core::config::Face;
 use ottla_protocol::record::{DecodedBatch, RecordCursor};
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -509,6 +510,13 @@ impl Producer {
     /// Whether there are records under way; a producer itself is always true.
     fn __bool__(&self) -> bool {
         true
+    }
+
+    /// Callbacks may refer to what refers to their producer.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(inner) = self.inner.get() else { return Ok(()) };
+        visit.call(&inner.default_callback)?;
+        inner.callbacks.traverse(&visit)
     }
 
     fn _close(&self, py: Python<'_>) {

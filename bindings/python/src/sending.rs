@@ -10,6 +10,7 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::{Outstanding, exit};
 use ottla_core::config::Face;
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{Borrowed, ffi};
@@ -267,6 +268,13 @@ impl SendingProducer {
         exit::register(Arc::downgrade(&kept));
         let inner = Inner { kept, client: Kept::new(client), outstanding, serializers: [key_serializer, value_serializer], port };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("KafkaProducer.__init__() was called twice"))
+    }
+
+    /// Serializers may refer to what refers to their producer.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(inner) = self.inner.get() else { return Ok(()) };
+        inner.serializers.iter().try_for_each(|one| visit.call(one))?;
+        visit.call(&inner.port)
     }
 
     /// Waits until all that was sent before has ended; whether it has in time.
