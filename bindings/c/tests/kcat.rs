@@ -1,5 +1,7 @@
 //! kcat as the system has it, its binary unmodified, with our library in the place of the one that it was built with.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails so")]
+
 mod support;
 
 use std::io::Write;
