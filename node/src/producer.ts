@@ -30,7 +30,7 @@ const EVENTS = {
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 /** So many messages cross at once; fewer wait for the end of the tick, so that sends of one tick cross together. */
-const CROSS_AT_ONCE = 256
+const CROSS_AT_ONCE = 1000
 /** For how long a producer that nobody disconnected may hold up the end of the process. */
 const EXIT_MS = 1000
 
@@ -173,6 +173,8 @@ export class Producer {
   readonly #logger: Logger
   readonly #config: ProducerConfig
   readonly #lanes = new Map<string, Lane>()
+  /** Most sends choose as the one before. */
+  #last: { acks: number; timeout: number | undefined; compression: CompressionTypes; lane: Lane } | undefined
   readonly #partition: ((args: PartitionerArgs) => number) | undefined
   readonly #metadata = new Map<string, { partitions: PartitionMetadata[]; until: number }>()
   #state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
@@ -218,6 +220,7 @@ export class Producer {
     this.#state = 'disconnecting'
     const all = [...this.#lanes.values()]
     this.#lanes.clear()
+    this.#last = undefined
     try {
       const closed = await Promise.allSettled(all.map((lane) => lane.close()))
       const failed = closed.find((one) => one.status === 'rejected')
@@ -246,6 +249,16 @@ export class Producer {
   }
 
   #lane(acks: number, timeout: number | undefined, compression: CompressionTypes): Lane {
+    const last = this.#last
+    if (last !== undefined && last.acks === acks && last.timeout === timeout && last.compression === compression) {
+      return last.lane
+    }
+    const lane = this.#findLane(acks, timeout, compression)
+    this.#last = { acks, timeout, compression, lane }
+    return lane
+  }
+
+  #findLane(acks: number, timeout: number | undefined, compression: CompressionTypes): Lane {
     const key = `${acks},${timeout},${compression}`
     const found = this.#lanes.get(key)
     if (found) return found

@@ -53,6 +53,7 @@ export class Runner {
   #loop: Promise<void> | undefined
   #wait: { cancel(): void } | undefined
   #sinceTurn = 0
+  #toldAt = 0
   #failures = 0
   #retryTime: number | undefined
   #joinBegan = Date.now()
@@ -469,7 +470,7 @@ export class Runner {
     const hasThreshold = Boolean(this.#options.config.autoCommitThreshold ?? this.#options.config.autoCommitInterval)
     for (let i = 0; i < batch.count; i++) {
       const offset = batch.offset(i)
-      let isTold = false
+      let hasWaited = false
       try {
         const handled = eachMessage?.({
           topic,
@@ -481,7 +482,7 @@ export class Runner {
         if (isThenable(handled)) {
           partition.isBusy = true
           await handled
-          isTold = true
+          hasWaited = true
         }
       } catch (e) {
         partition.rest()
@@ -491,8 +492,13 @@ export class Runner {
       }
       this.#offsets.resolve(partition, stretch, offset + 1)
       const isTurn = ++this.#sinceTurn >= TURN
-      if (isTold || isTurn) {
-        this.#progress(partition, batch, false)
+      if (hasWaited || isTurn) {
+        // Each millisecond at most: a call for each message would cost more than many a handler.
+        const now = Date.now()
+        if (isTurn || now !== this.#toldAt) {
+          this.#toldAt = now
+          this.#progress(partition, batch, false)
+        }
         partition.rest()
       }
       if (isTurn) {
