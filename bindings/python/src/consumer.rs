@@ -330,9 +330,29 @@ impl Consumer {
         }
     }
 
-    /// # Safety
-    /// Called by the interpreter, with its lock.
-    unsafe fn poll_fast(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<*mut ffi::PyObject> {
+    /// The next record at hand; null without an exception if there is none.
+    fn take(&self, py: Python<'_>) -> PyResult<*mut ffi::PyObject> {
+        let message = self.take_fresh(py)?;
+        if !message.is_null() {
+            return Ok(message);
+        }
+        Python::attach(|py| {
+            let (inner, consumer) = self.open(py)?;
+            self.see_to_group(py, inner, consumer)?;
+            let message = self.next_at_hand(py, inner);
+            if message.is_null()
+                && let Some(error) = PyErr::take(py)
+            {
+                Err(error)
+            } else {
+                Ok(message)
+            }
+        })
+    }
+
+    /// The next record at hand, if the group was seen to not long ago.
+    #[inline]
+    fn take_fresh(&self, py: Python<'_>) -> PyResult<*mut ffi::PyObject> {
         if let Some(inner) = self.inner.get() {
             let now = now_ms();
             let is_fresh = self.state.with(py, |state| !state.closed && now - state.seen_to < SEE_TO && state.batch.is_some());
@@ -346,7 +366,12 @@ impl Consumer {
                 }
             }
         }
-        Python::attach(|py| self.poll_for(py, limit(seconds)))
+        Ok(null_mut())
+    }
+
+    fn poll_fast(&self, py: Python<'_>, seconds: Option<f64>) -> PyResult<*mut ffi::PyObject> {
+        let message = self.take_fresh(py)?;
+        if message.is_null() { Python::attach(|py| self.poll_for(py, limit(seconds))) } else { Ok(message) }
     }
 
     /// Up to `count` messages, waiting until there are so many, or `limit` is over.
@@ -570,19 +595,6 @@ impl Consumer {
         self.close_now(py)
     }
 
-    /// The next record at hand; None if there is none.
-    fn _take(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        let (inner, consumer) = self.open(py)?;
-        self.see_to_group(py, inner, consumer)?;
-        let message = self.next_at_hand(py, inner);
-        match (message.is_null(), PyErr::take(py)) {
-            (true, Some(error)) => Err(error),
-            (true, None) => Ok(None),
-            // SAFETY: a new reference.
-            (false, _) => Ok(Some(unsafe { Bound::from_owned_ptr(py, message) }.unbind())),
-        }
-    }
-
     /// Up to so many records, waiting for the first one only.
     fn _some(&self, py: Python<'_>, count: usize, timeout: Option<f64>) -> PyResult<Py<PyList>> {
         self.some(py, count, limit(timeout))
@@ -688,6 +700,25 @@ unsafe extern "C" fn raw_next(
     })
 }
 
+/// `_take`: the next record at hand, or None.
+unsafe extern "C" fn raw_take(
+    object: *mut ffi::PyObject,
+    _args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    _keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        if count != 0 {
+            return Err(PyTypeError::new_err("_take() takes no arguments"));
+        }
+        // SAFETY: a fast call of the interpreter's.
+        unsafe {
+            let message = consumer_of(object).take(Python::assume_attached())?;
+            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
+        }
+    })
+}
+
 /// The error that no call fits: for the rest of this module's files.
 pub(crate) fn state_error(py: Python<'_>, what: &'static str) -> PyErr {
     errors::raise(py, &Error::new(ErrorKind::State, what))
@@ -706,5 +737,6 @@ pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         raw_consume,
         c"consume(num_messages=1, timeout=-1)\n\nUp to so many messages, as many as came in time.",
     )?;
+    add_method(&class, c"_take", raw_take, c"The next record at hand, or None.")?;
     add_method(&class, c"__next__", raw_next, c"The next message.")
 }

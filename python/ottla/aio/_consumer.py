@@ -181,16 +181,18 @@ class AIOKafkaConsumer:
         if partitions:
             raise NotImplementedError("AIOKafkaConsumer.getone(partition) is not there yet (see COMPAT.md)")
         self._running()
-        while (record := self._native._take()) is None:
-            await self._more()
         self._turn -= 1
         if not self._turn:
             self._turn = TURN
-            # Taken and not handed out would be lost to a cancellation here: so the turn comes with the next call.
-            self._turn_due = True
-        return record
-
-    _turn_due = False
+            # Before a record is taken: one in hand would be lost to a cancellation.
+            await asyncio.sleep(0)
+            self._running()
+        if (record := self._native._take()) is not None:
+            return record
+        while True:
+            await self._more()
+            if (record := self._native._take()) is not None:
+                return record
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: float = 0, max_records: int | None = None
@@ -226,11 +228,16 @@ class AIOKafkaConsumer:
         return self
 
     async def __anext__(self) -> _ottla.ConsumerRecord:
-        if self._turn_due:
-            self._turn_due = False
+        if self._closed:
+            raise StopAsyncIteration
+        self._turn -= 1
+        if not self._turn:
+            self._turn = TURN
+            # Before a record is taken: one in hand would be lost to a cancellation.
             await asyncio.sleep(0)
         try:
-            return await self.getone()
+            record = self._native._take()
+            return record if record is not None else await self.getone()
         except ConsumerStoppedError:
             raise StopAsyncIteration from None
 
