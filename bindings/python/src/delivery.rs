@@ -12,12 +12,13 @@ use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
+use crate::tuples::{named_tuple, topic_partition};
 
-static METADATA: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static SERVICE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Deliveries with callbacks that have ended, by their numbers; 0 ends the thread that calls.
@@ -193,9 +194,10 @@ impl Callback {
 fn metadata(py: Python<'_>, sent: &Sent, written: &Written) -> PyResult<Py<PyAny>> {
     let [key, value, headers] = sent.sizes;
     let timestamp = written.log_append_time.unwrap_or(sent.timestamp);
-    let class = METADATA.import(py, "ottla.kafka.structs", "record_metadata")?;
-    let arguments = (&sent.topic, written.partition, written.offset, timestamp, key, value, headers);
-    Ok(class.call1(arguments)?.unbind())
+    let class = METADATA.import(py, "ottla.kafka.structs", "RecordMetadata")?;
+    let partition = topic_partition(py, &sent.topic, written.partition)?;
+    let fields = (&sent.topic, written.partition, partition, written.offset, timestamp, py.None(), key, value, headers);
+    Ok(named_tuple(class, &fields.into_pyobject(py)?)?.unbind())
 }
 
 #[pymethods]

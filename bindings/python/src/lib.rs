@@ -16,6 +16,7 @@ mod partitions;
 mod port;
 mod producer;
 mod sending;
+mod tuples;
 
 use pyo3::prelude::*;
 

@@ -19,10 +19,11 @@ use pyo3::types::{PyDict, PyType};
 
 use crate::errors;
 use crate::gil::Guarded;
+use crate::tuples::{named_tuple, topic_partition};
 
 static CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static INVALID_STATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static METADATA: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// What a call ends with: how its answer is made into Python's object.
 pub(crate) type Settle = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
@@ -128,8 +129,7 @@ impl AioFuture {
             Told::Value(value) => Ok(value),
             Told::Written(topic, written, timestamp) => {
                 let (time, kind) = written.log_append_time.map_or((timestamp, 0), |time| (time, 1));
-                let class = METADATA.import(py, "ottla.aio.structs", "record_metadata")?;
-                let made = class.call1((topic, written.partition, written.offset, time, kind))?.unbind();
+                let made = metadata(py, &topic, &written, time, kind)?;
                 let kept = made.clone_ref(py);
                 let before = self.state.with(py, |state| std::mem::replace(&mut state.outcome, Outcome::Value(kept)));
                 drop(before);
@@ -158,7 +158,9 @@ impl AioFuture {
     fn __next__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {
         let (py, this) = (slf.py(), slf.get());
         if this.is_done(py) {
-            return Err(PyStopIteration::new_err((this.answer(py)?,)));
+            // Made here, which is quicker than having it made of its class and arguments when it is looked at.
+            let stop = py.get_type::<PyStopIteration>().call1((this.answer(py)?,))?;
+            return Err(PyErr::from_value(stop));
         }
         this.state.with(py, |state| state.is_blocking = true);
         Ok(slf)
@@ -267,6 +269,13 @@ impl Drop for AioFuture {
             }
         });
     }
+}
+
+fn metadata(py: Python<'_>, topic: &Py<PyAny>, written: &Written, time: i64, kind: i32) -> PyResult<Py<PyAny>> {
+    let class = METADATA.import(py, "ottla.aio.structs", "RecordMetadata")?;
+    let partition = topic_partition(py, topic, written.partition)?;
+    let fields = (topic, written.partition, partition, written.offset, time, kind, py.None()).into_pyobject(py)?;
+    Ok(named_tuple(class, &fields)?.unbind())
 }
 
 struct Running {

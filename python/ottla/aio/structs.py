@@ -19,8 +19,3 @@ class RecordMetadata(NamedTuple):
     timestamp: int | None
     timestamp_type: int
     log_start_offset: int | None
-
-
-def record_metadata(topic: str, partition: int, offset: int, timestamp: int, timestamp_type: int) -> RecordMetadata:
-    """Makes one."""
-    return RecordMetadata(topic, partition, TopicPartition(topic, partition), offset, timestamp, timestamp_type, None)

@@ -40,11 +40,3 @@ class RecordMetadata(NamedTuple):
     serialized_key_size: int
     serialized_value_size: int
     serialized_header_size: int
-
-
-def record_metadata(
-    topic: str, partition: int, offset: int, timestamp: int, key_size: int, value_size: int, header_size: int
-) -> RecordMetadata:
-    """Makes one."""
-    both = TopicPartition(topic, partition)
-    return RecordMetadata(topic, partition, both, offset, timestamp, None, key_size, value_size, header_size)
