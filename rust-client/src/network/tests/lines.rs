@@ -56,8 +56,7 @@ impl Lines {
         let mut counts = BTreeMap::new();
         for (level, line) in std::mem::take(&mut *self.0.lock().unwrap()) {
             println!("{level} {line}");
-            let message =
-                line.split_once(|c: char| c == '=').map_or(line.as_str(), |(first, _)| first.rsplit_once(' ').unwrap().0);
+            let message = line.split_once('=').map_or(line.as_str(), |(first, _)| first.rsplit_once(' ').unwrap().0);
             *counts.entry(message.to_owned()).or_default() += 1;
         }
         counts
