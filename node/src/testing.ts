@@ -104,7 +104,8 @@ export class Broker {
     native.brokerStop(this.#id)
   }
 
-  async [Symbol.for('nodejs.asyncDispose')](): Promise<void> {
+  /** For `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 

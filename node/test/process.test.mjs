@@ -162,5 +162,6 @@ test('require and import give the same classes', () => {
   const names = Object.keys(imported).filter((name) => !['default', 'module.exports', '__esModule'].includes(name))
   assert.deepEqual(names.sort(), Object.keys(required).sort())
   assert.equal(required.KafkaJSError, imported.KafkaJSError)
+  assert.equal(imported.default.Kafka, required.Kafka)
   assert.ok(required.KafkaJSError.prototype instanceof Error)
 })

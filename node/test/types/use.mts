@@ -37,5 +37,6 @@ try {
 } catch (e) {
   if (e instanceof KafkaJSProtocolError) console.log(e.type, e.code, e.retriable)
 }
+await broker[Symbol.asyncDispose]()
 // @ts-expect-error: a message has a value
 await producer.send({ topic: 't', messages: [{ key: 'k' }] })
