@@ -65,6 +65,10 @@ everything() {
     need java "default-jre-headless" "apt-get install default-jre-headless (Java 17 or newer)"
     need mvn "maven" "apt-get install maven"
     need kcat "kcat" "apt-get install kcat"
+    need c++ "g++" "apt-get install g++ (or your system's C++ compiler)"
+    need python3 "python3 python3-venv" "apt-get install python3 python3-venv (CPython 3.11 or newer)"
+    need node "nodejs npm" "https://nodejs.org (Node 20 or newer)"
+    need npm "npm" "https://nodejs.org (npm comes with Node)"
 }
 
 report() {
