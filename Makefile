@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-rust test test-only lint fmt licences demo bench hostile fuzz simulate proof kafka configuration messages clean
+.PHONY: help setup setup-rust test test-only test-faces lint fmt licences demo bench hostile fuzz simulate proof kafka configuration messages clean
 
 # rustup's proxies, also where the shell that runs this has not been told of them yet.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
@@ -23,12 +23,18 @@ test: ## set-up, lint and all tests
 	@$(MAKE) --no-print-directory setup
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-only
+	@$(MAKE) --no-print-directory test-faces
 	@echo "make test: lint and all tests passed"
 
 test-only: ## all tests, without set-up and lint
 	cargo test --workspace --locked
 	cargo test -p ottla-core --features shuttle --test threads --locked
 	cargo test -p ottla-simulation --features mutants --test mutants --locked
+
+test-faces: ## the tests of the faces of other languages (C's programs are part of test-only)
+	@$(MAKE) --no-print-directory check-c-header
+	@$(MAKE) --no-print-directory test-python
+	@$(MAKE) --no-print-directory test-node
 
 lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
 	cargo fmt --all --check
@@ -72,17 +78,23 @@ proof: ## what takes too long for `make test`: the ignored tests one after anoth
 	@$(MAKE) --no-print-directory fuzz SECONDS=60
 	@echo "make proof: passed"
 
+.PHONY: c c-header test-c demo-c
+
 CBINDGEN_VERSION := 0.29.0
 CBINDGEN := .cache/cbindgen-$(CBINDGEN_VERSION)/bin/cbindgen
 
 $(CBINDGEN):
 	cargo install --quiet --locked cbindgen --version $(CBINDGEN_VERSION) --root .cache/cbindgen-$(CBINDGEN_VERSION)
 
+.PHONY: c c-header check-c-header test-c demo-c
+
 c-header: $(CBINDGEN) ## write c-include/rdkafka.h from bindings/c
 	CBINDGEN=$(abspath $(CBINDGEN)) bindings/c/header/generate.sh
 
-test-c: setup-rust $(CBINDGEN) ## the C face: its header, C programs, kcat, on broker-lite
+check-c-header: $(CBINDGEN) ## whether c-include/rdkafka.h is what bindings/c says, and compiles as C99 and C++17
 	@CBINDGEN=$(abspath $(CBINDGEN)) bindings/c/header/check.sh
+
+test-c: setup-rust check-c-header ## the C face: its header, C programs, kcat, on broker-lite
 	cargo test -p ottla-c --locked
 
 c: setup-rust ## the C library, its headers and its pkg-config file into dist/c
