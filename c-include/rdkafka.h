@@ -1121,7 +1121,7 @@ rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(struct rd_kafka_s *rk,
 void rd_kafka_set_log_level(struct rd_kafka_s *rk, int level);
 
 /*
- rd_kafka_subscribe: the partitions in the list do not count, only the topics.
+ rd_kafka_subscribe: the partitions in the list do not count, only the topics; ^ begins a regular expression.
  */
 rd_kafka_resp_err_t rd_kafka_subscribe(struct rd_kafka_s *rk, const rd_kafka_topic_partition_list_t *topics);
 

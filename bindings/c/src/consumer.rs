@@ -276,7 +276,7 @@ pub unsafe extern "C" fn rd_kafka_poll_set_consumer(rk: *mut rd_kafka_s) -> rd_k
     })
 }
 
-/// `rd_kafka_subscribe`: the partitions in the list do not count, only the topics.
+/// `rd_kafka_subscribe`: the partitions in the list do not count, only the topics; `^` begins a regular expression.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_subscribe(rk: *mut rd_kafka_s, topics: *const List) -> rd_kafka_resp_err_t {
     guarded!(INVALID_ARG, {
@@ -289,9 +289,6 @@ pub unsafe extern "C" fn rd_kafka_subscribe(rk: *mut rd_kafka_s, topics: *const 
         let names: Vec<String> = unsafe { list::elems(topics) }.iter().map(|elem| elem.topic().to_owned()).collect();
         if topics.is_null() || names.iter().any(String::is_empty) {
             return INVALID_ARG;
-        }
-        if names.iter().any(|name| name.starts_with('^')) {
-            return error::UNSUPPORTED_FEATURE;
         }
         if names.is_empty() {
             // SAFETY: a client.

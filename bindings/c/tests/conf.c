@@ -100,6 +100,37 @@ static void errors(void) {
     CHECK(count > 150 && all[0].desc && all[0].name, "%d descriptions", (int)count);
 }
 
+static int down, logged;
+
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
+    (void)rk;
+    CHECK(opaque == (void *)&down, "opaque");
+    CHECK(strstr(reason, "127.0.0.1:1"), "the address: %s", reason);
+    down += err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *line) {
+    CHECK(rk && level == 3 && !strcmp(facility, "ERROR") && strstr(line, "127.0.0.1:1"), "%s", line);
+    logged++;
+}
+
+/* Nobody is there: told to the callback for errors or, without one, to that for the log. */
+static void nobody(int with_error_cb) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_t *rk;
+    int i;
+    set(conf, "bootstrap.servers", "127.0.0.1:1");
+    rd_kafka_conf_set_opaque(conf, &down);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    if (with_error_cb)
+        rd_kafka_conf_set_error_cb(conf, on_error);
+    rk = client(RD_KAFKA_PRODUCER, conf);
+    for (i = 0; i < 600 && !(with_error_cb ? down : logged); i++)
+        rd_kafka_poll(rk, 100);
+    CHECK(with_error_cb ? down : logged, "told");
+    rd_kafka_destroy(rk);
+}
+
 static void misuse(void) {
     char text[256] = "";
     rd_kafka_t *rk;
@@ -150,6 +181,9 @@ int main(void) {
     lists();
     errors();
     misuse();
+    nobody(1);
+    CHECK(!logged, "once is enough");
+    nobody(0);
     CHECK(!rd_kafka_wait_destroyed(PATIENCE), "clients are left");
     return 0;
 }

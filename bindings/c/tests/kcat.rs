@@ -91,6 +91,20 @@ fn a_group_reads_on_where_it_stood() {
 }
 
 #[test]
+fn a_group_reads_what_a_regular_expression_matches() {
+    let broker = TestBroker::start([("topic", "logs-a:1"), ("topic", "logs-b:1"), ("topic", "other:1")]).unwrap();
+    let servers = broker.bootstrap_servers();
+    for topic in ["logs-a", "logs-b", "other"] {
+        said("kcat-regex", &["-P", "-b", servers, "-t", topic], &format!("{topic}\n"));
+    }
+    let group = ["-G", "g", "-b", servers, "-X", "auto.offset.reset=earliest", "-e", "-q", "^logs-"];
+    let out = said("kcat-regex", &group, "");
+    let mut topics: Vec<&str> = out.lines().collect();
+    topics.sort_unstable();
+    assert_eq!(topics, ["logs-a", "logs-b"]);
+}
+
+#[test]
 fn a_broker_that_is_not_there_is_told() {
     let output = kcat("kcat-nobody", &["-L", "-b", "127.0.0.1:1", "-m", "2"], "");
     assert!(!output.status.success());

@@ -4,12 +4,24 @@
 
 #include "check.h"
 
-static int failed;
+static int failed, statistics;
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     (void)rk;
     (void)opaque;
     failed += message->err != 0;
+}
+
+static int on_stats(rd_kafka_t *rk, char *json, size_t length, void *opaque) {
+    (void)rk;
+    (void)opaque;
+    CHECK(strlen(json) == length && strstr(json, "\"type\":\"producer\""), "%s", json);
+    statistics++;
+    /* Kept on every second call, and freed here. */
+    if (statistics % 2)
+        return 0;
+    free(json);
+    return 1;
 }
 
 int main(void) {
@@ -27,6 +39,8 @@ int main(void) {
     CHECK(!rd_kafka_mock_cluster_new(NULL, 0), "no brokers");
     set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(cluster));
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    set(conf, "statistics.interval.ms", "50");
+    rd_kafka_conf_set_stats_cb(conf, on_stats);
     rk = client(RD_KAFKA_PRODUCER, conf);
     CHECK(rd_kafka_topic_conf_set(topic_conf, "acks", "1", errstr, sizeof(errstr)) == RD_KAFKA_CONF_OK, "%s", errstr);
     topic = rd_kafka_topic_new(rk, "mocked", topic_conf);
@@ -35,6 +49,10 @@ int main(void) {
     for (i = 0; i < 100; i++)
         CHECK(!rd_kafka_produce(topic, i % 4, RD_KAFKA_MSG_F_COPY, &i, sizeof(i), NULL, 0, NULL), "record %d", i);
     CHECK(!rd_kafka_flush(rk, PATIENCE) && !failed, "%d failed", failed);
+
+    for (i = 0; i < 600 && statistics < 3; i++)
+        rd_kafka_poll(rk, 100);
+    CHECK(statistics >= 3, "%d statistics", statistics);
 
     err = rd_kafka_metadata(rk, 0, topic, &metadata, PATIENCE);
     CHECK(!err, "%s", rd_kafka_err2str(err));
