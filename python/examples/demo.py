@@ -16,9 +16,11 @@ from ottla.testing import Broker
 
 
 def inputs(names):
-    for name in names or [str(pathlib.Path(ottla.__file__).parent)]:
+    for name in names:
         path = pathlib.Path(name)
         yield from sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    if not names:
+        yield from sorted(pathlib.Path(ottla.__file__).parent.rglob("*.py"))
 
 
 def write(producer, topic, files):
