@@ -1,6 +1,7 @@
 """aiokafka's producer and consumer."""
 
 import asyncio
+import gc
 import os
 import threading
 
@@ -226,5 +227,18 @@ def test_many_clients_leave_no_descriptors_behind(broker, topic):
         for _ in range(20):
             await one()
         assert len(os.listdir("/proc/self/task")) == before
+
+    run(main())
+
+
+def test_a_client_that_was_not_stopped_is_collected_with_a_warning(broker, topic):
+    async def main():
+        producer = writer(broker)
+        await producer.start()
+        await producer.send_and_wait(topic, b"v")
+        with pytest.warns(ResourceWarning, match="AIOKafkaProducer was not stopped"):
+            del producer
+            gc.collect()
+        await asyncio.sleep(0)
 
     run(main())

@@ -9,7 +9,7 @@ from typing import Any, Self
 from .. import _model, _ottla
 from ..kafka._consumer import ConsumerRebalanceListener, deserializer, named, native, strategies
 from ..kafka._options import properties, servers
-from ._loop import TURN, Port, call
+from ._loop import TURN, Port, call, unclosed
 from .errors import ConsumerStoppedError, IllegalOperation
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
@@ -358,6 +358,10 @@ class AIOKafkaConsumer:
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
+
+    def __del__(self) -> None:
+        if not self.__dict__.get("_closed", True):
+            unclosed(self, self._port)
 
     def __getattr__(self, name: str) -> Any:
         if name in _LATER:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from typing import Any, TypeVar
 
 from .. import _ottla
@@ -52,6 +53,15 @@ class Port:
         """Calls that are under way are given up."""
         self.loop.remove_reader(self._descriptor)
         self.native.close()
+
+
+def unclosed(client: object, port: Port | None) -> None:
+    """A client that is let go without ``stop``: its port is closed, and a warning says so."""
+    if port is None:
+        return
+    warnings.warn(f"{type(client).__name__} was not stopped", ResourceWarning, source=client, stacklevel=2)
+    if not port.loop.is_closed():
+        port.loop.call_soon_threadsafe(port.close)
 
 
 def call(function: Any, *args: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from .. import _ottla
 from .._producer import sending
 from ..kafka._options import properties, servers
-from ._loop import TURN, Port, call
+from ._loop import TURN, Port, call, unclosed
 from .errors import ProducerClosed
 from .structs import RecordMetadata
 
@@ -131,6 +131,10 @@ class AIOKafkaProducer:
 
     async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
+
+    def __del__(self) -> None:
+        if not self.__dict__.get("_closed", True):
+            unclosed(self, self._port)
 
     def __getattr__(self, name: str) -> Any:
         if name in _LATER:
