@@ -4,8 +4,19 @@ import { Connection, properties } from './connection'
 import { KafkaJSAggregateError, KafkaJSNonRetriableError, KafkaJSProtocolError, KafkaJSCreateTopicError, notImplemented } from './errors'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
+import * as groups from './groups'
 import { native } from './native'
-import type { ITopicConfig, ITopicMetadata, KafkaConfig, RetryOptions, SeekEntry } from './types'
+import type {
+  DeleteGroupsResult,
+  FetchOffsetsPartition,
+  GroupDescription,
+  GroupOverview,
+  ITopicConfig,
+  ITopicMetadata,
+  KafkaConfig,
+  RetryOptions,
+  SeekEntry,
+} from './types'
 
 const EVENTS = {
   CONNECT: 'admin.connect',
@@ -168,15 +179,40 @@ export class Admin {
     clusterId: string
   }> => (await native.adminDescribeCluster(await this.#connection.connect())) as never
 
+  listGroups = async (): Promise<{ groups: GroupOverview[] }> => groups.listGroups(await this.#connection.connect())
+
+  describeGroups = async (groupIds: string[]): Promise<{ groups: GroupDescription[] }> =>
+    groups.describeGroups(await this.#connection.connect(), groupIds)
+
+  deleteGroups = async (groupIds: string[]): Promise<DeleteGroupsResult[]> =>
+    groups.deleteGroups(await this.#connection.connect(), groupIds)
+
+  fetchOffsets = async (options: {
+    groupId: string
+    topics?: string[]
+    resolveOffsets?: boolean
+  }): Promise<{ topic: string; partitions: FetchOffsetsPartition[] }[]> =>
+    groups.fetchOffsets(await this.#connection.connect(), options)
+
+  /** The group must have no members. */
+  setOffsets = async (options: { groupId: string; topic: string; partitions: SeekEntry[] }): Promise<void> => {
+    const { groupId, topic, partitions } = options
+    await groups.setOffsets(await this.#connection.connect(), groupId, topic, partitions)
+  }
+
+  /** The group must have no members. */
+  resetOffsets = async (options: { groupId: string; topic: string; earliest?: boolean }): Promise<void> => {
+    const { groupId, topic, earliest = false } = options
+    const partitions = (await this.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
+      partition,
+      offset: earliest ? low : high,
+    }))
+    await groups.setOffsets(await this.#connection.connect(), groupId, topic, partitions)
+  }
+
   createPartitions = async (_options?: unknown): Promise<never> => refuse('createPartitions')
-  fetchOffsets = async (_options?: unknown): Promise<never> => refuse('fetchOffsets')
-  setOffsets = async (_options?: unknown): Promise<never> => refuse('setOffsets')
-  resetOffsets = async (_options?: unknown): Promise<never> => refuse('resetOffsets')
   describeConfigs = async (_options?: unknown): Promise<never> => refuse('describeConfigs')
   alterConfigs = async (_options?: unknown): Promise<never> => refuse('alterConfigs')
-  listGroups = async (): Promise<never> => refuse('listGroups')
-  deleteGroups = async (_groups?: unknown): Promise<never> => refuse('deleteGroups')
-  describeGroups = async (_groups?: unknown): Promise<never> => refuse('describeGroups')
   describeAcls = async (_options?: unknown): Promise<never> => refuse('describeAcls')
   deleteAcls = async (_options?: unknown): Promise<never> => refuse('deleteAcls')
   createAcls = async (_options?: unknown): Promise<never> => refuse('createAcls')

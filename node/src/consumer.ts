@@ -3,6 +3,7 @@
 import { Connection, properties } from './connection'
 import { KafkaJSError, KafkaJSNonRetriableError, notImplemented } from './errors'
 import { EVENTS } from './events'
+import { describeGroups } from './groups'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
@@ -14,6 +15,7 @@ import type {
   ConsumerRunConfig,
   ConsumerSubscribeTopic,
   ConsumerSubscribeTopics,
+  GroupDescription,
   KafkaConfig,
   RetryOptions,
   TopicPartitionOffset,
@@ -348,8 +350,9 @@ export class Consumer {
       .filter(({ partitions }) => partitions.length > 0)
   }
 
-  describeGroup = async (): Promise<never> => {
-    throw notImplemented('consumer.describeGroup')
+  describeGroup = async (): Promise<GroupDescription> => {
+    const { groups } = await describeGroups(await this.#connection.connect(), [this.#groupId])
+    return groups[0]
   }
 
   /**

@@ -70,6 +70,12 @@ export interface Native {
   adminTopicOffsets(client: number, topic: string): Promise<unknown>
   adminTopicOffsetsAt(client: number, topic: string, timestamp: number): Promise<unknown>
 
+  adminListGroups(client: number): Promise<unknown>
+  adminDescribeGroups(client: number, groups: string[]): Promise<unknown>
+  adminDeleteGroups(client: number, groups: string[]): Promise<unknown>
+  adminFetchOffsets(client: number, group: string, topics: string[]): Promise<unknown>
+  adminSetOffsets(client: number, group: string, offsets: string[]): Promise<void>
+
   brokerStart(options: string[]): number
   brokerServers(broker: number): string
   brokerStop(broker: number): void

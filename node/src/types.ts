@@ -250,3 +250,43 @@ export interface ITopicMetadata {
 }
 
 export type SeekEntry = PartitionOffset
+
+export interface FetchOffsetsPartition extends PartitionOffset {
+  metadata: string | null
+}
+
+export interface GroupOverview {
+  groupId: string
+  protocolType: string
+}
+
+export interface MemberDescription {
+  clientHost: string
+  clientId: string
+  memberId: string
+  memberAssignment: Buffer
+  memberMetadata: Buffer
+}
+
+export type ConsumerGroupState =
+  | 'Unknown'
+  | 'PreparingRebalance'
+  | 'CompletingRebalance'
+  | 'Stable'
+  | 'Dead'
+  | 'Empty'
+
+export interface GroupDescription {
+  errorCode: number
+  groupId: string
+  members: MemberDescription[]
+  protocol: string
+  protocolType: string
+  state: ConsumerGroupState
+}
+
+export interface DeleteGroupsResult {
+  groupId: string
+  errorCode?: number
+  error?: Error
+}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { atEnd, cluster, event, producerOf } from './helper.mjs'
+import { Gathered, atEnd, cluster, consumerOf, event, producerOf } from './helper.mjs'
 
 async function adminOf(t, kafka) {
   const admin = kafka.admin()
@@ -68,4 +68,44 @@ test('offsets, by time too, and the cluster', async (t) => {
   const { brokers, clusterId, controller } = await admin.describeCluster()
   assert.deepEqual(brokers.map(({ host, port }) => `${host}:${port}`), broker.brokers)
   assert.ok(clusterId.length > 0 && brokers.some(({ nodeId }) => nodeId === controller))
+})
+
+test('groups are listed, described and deleted; their offsets fetched, set and reset', async (t) => {
+  const { kafka } = await cluster(t, { topics: ['t:2'] })
+  const producer = await producerOf(t, kafka)
+  await producer.send({ topic: 't', messages: [0, 0, 0, 1].map((partition) => ({ partition, value: 'v' })) })
+  const admin = await adminOf(t, kafka)
+  const consumer = await consumerOf(t, kafka, 't')
+  const got = new Gathered()
+  await consumer.run({ eachMessage: async ({ message }) => got.add(message.offset) })
+  await got.count(4)
+  assert.deepEqual(await admin.listGroups(), { groups: [{ groupId: 'group', protocolType: 'consumer' }] })
+  const { groups: [group] } = await admin.describeGroups(['group'])
+  const { members: [member], ...rest } = group
+  assert.deepEqual(rest, { errorCode: 0, groupId: 'group', state: 'Stable', protocolType: 'consumer', protocol: 'roundrobin' })
+  assert.equal(member.clientId, 'test')
+  assert.ok(Buffer.isBuffer(member.memberAssignment) && member.memberAssignment.includes('t') && member.memberId.length > 0)
+  assert.deepEqual(await consumer.describeGroup(), group)
+  const { groups: [none, same] } = await admin.describeGroups(['nobody', 'group'])
+  assert.deepEqual([none.state, none.members, same], ['Dead', [], group])
+  await assert.rejects(admin.deleteGroups(['group']), ({ name, groups }) => {
+    assert.deepEqual([name, groups[0].groupId, groups[0].error.type], ['KafkaJSDeleteGroupsError', 'group', 'NON_EMPTY_GROUP'])
+    return true
+  })
+  await assert.rejects(admin.setOffsets({ groupId: 'group', topic: 't', partitions: [{ partition: 0, offset: '1' }] }), {
+    name: 'KafkaJSProtocolError',
+  })
+  await consumer.disconnect()
+  const offsets = async (topics) => {
+    const [{ topic, partitions }] = await admin.fetchOffsets({ groupId: 'group', topics })
+    assert.equal(topic, 't')
+    return partitions.map(({ partition, offset, metadata }) => [partition, offset, metadata])
+  }
+  assert.deepEqual(await offsets(), [[0, '3', null], [1, '1', null]])
+  await admin.setOffsets({ groupId: 'group', topic: 't', partitions: [{ partition: 0, offset: '2', metadata: 'why' }] })
+  assert.deepEqual(await offsets(['t']), [[0, '2', 'why'], [1, '1', null]])
+  await admin.resetOffsets({ groupId: 'group', topic: 't', earliest: true })
+  assert.deepEqual(await offsets(['t']), [[0, '0', null], [1, '0', null]])
+  assert.deepEqual(await admin.deleteGroups(['group']), [{ groupId: 'group', errorCode: 0 }])
+  assert.deepEqual(await offsets(['t']), [[0, '-1', null], [1, '-1', null]])
 })

@@ -7,7 +7,7 @@ use crate::handles;
 use crate::value::Value;
 use crate::{Answer, answer, error};
 
-fn client(client: u32) -> Result<Client, Error> {
+pub(crate) fn client(client: u32) -> Result<Client, Error> {
     let handle = handles::client(client).ok_or_else(|| error::closed("the client is closed"))?;
     handle.get().cloned()
 }

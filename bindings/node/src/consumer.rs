@@ -125,6 +125,18 @@ fn offset_of(text: &str) -> Result<i64, Error> {
     text.parse().map_err(|_| Error::new(ErrorKind::InvalidArgument, format!("{text:?} is no offset")))
 }
 
+/// Offsets as they come from JavaScript: topic, partition, offset, metadata, and so on.
+pub(crate) fn offsets_of(words: &[String]) -> Result<BTreeMap<TopicPartition, OffsetAndMetadata>, Error> {
+    let mut offsets = BTreeMap::new();
+    for four in words.chunks_exact(4) {
+        let [topic, partition, offset, metadata] = four else { continue };
+        let partition = i32::try_from(offset_of(partition)?).unwrap_or(-1);
+        let (offset, metadata) = (offset_of(offset)?, Text::from(metadata.as_str()));
+        offsets.insert(TopicPartition::new(topic.as_str(), partition), OffsetAndMetadata { offset, leader_epoch: -1, metadata });
+    }
+    Ok(offsets)
+}
+
 /// Goes on elsewhere in a partition: at an offset, at its end (-1) or at its beginning (-2).
 #[napi(catch_unwind)]
 pub fn consumer_seek(env: Env, consumer: u32, topic: String, partition: i32, offset: String) -> napi::Result<()> {
@@ -151,13 +163,7 @@ pub fn consumer_pause(env: Env, consumer: u32, topic: String, partition: i32, pa
 #[napi(catch_unwind, ts_return_type = "Promise<void>")]
 pub fn consumer_commit(consumer: u32, offsets: Vec<String>) -> napi::Result<Answer> {
     answer(async move {
-        let mut map = BTreeMap::new();
-        for four in offsets.chunks_exact(4) {
-            let [topic, partition, offset, metadata] = four else { continue };
-            let partition = i32::try_from(offset_of(partition)?).unwrap_or(-1);
-            let (offset, metadata) = (offset_of(offset)?, Text::from(metadata.as_str()));
-            map.insert(TopicPartition::new(topic.as_str(), partition), OffsetAndMetadata { offset, leader_epoch: -1, metadata });
-        }
+        let map = offsets_of(&offsets)?;
         found(consumer)?.get()?.clone().commit_offsets(map).await.map(|()| Value::Undefined)
     })
 }

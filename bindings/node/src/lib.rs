@@ -15,6 +15,7 @@ mod client;
 mod consumer;
 mod error;
 mod event_loop;
+mod groups;
 mod handles;
 mod listener;
 mod producer;

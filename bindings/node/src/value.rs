@@ -1,7 +1,10 @@
 //! What a call answers with, before it is JavaScript's.
 
+use bytes::Bytes;
 use napi::sys;
+use ottla::Error;
 
+use crate::error;
 use crate::raw::{self, Raw};
 
 /// A tree of plain values.
@@ -12,6 +15,8 @@ pub(crate) enum Value {
     Bool(bool),
     Number(f64),
     Text(String),
+    Bytes(Bytes),
+    Error(Error),
     List(Vec<Value>),
     Object(Vec<(&'static str, Value)>),
 }
@@ -33,6 +38,8 @@ impl Value {
             Self::Bool(is) => raw::boolean(env, is),
             Self::Number(number) => raw::double(env, number),
             Self::Text(text) => raw::string(env, &text),
+            Self::Bytes(bytes) => raw::typed(env, sys::TypedarrayType::uint8_array, &bytes),
+            Self::Error(error) => error::to_js(env, &error),
             Self::List(values) => raw::array(env, values.into_iter().map(|value| value.into_js(env))),
             Self::Object(properties) => {
                 let object = raw::object(env);
