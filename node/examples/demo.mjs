@@ -56,7 +56,8 @@ let began = performance.now()
 const rate = (what, bytes, count) => {
   const seconds = (performance.now() - began) / 1000
   const [mb, thousand] = [bytes / 1e6, count / 1000]
-  console.log(`${what} ${count} messages, ${mb.toFixed(1)} MB in ${seconds.toFixed(2)} s: ${(mb / seconds).toFixed(0)} MB/s, ${(thousand / seconds).toFixed(0)} thousand/s`)
+  const [speed, pace] = [(mb / seconds).toFixed(0), (thousand / seconds).toFixed(0)]
+  console.log(`${what} ${count} messages, ${mb.toFixed(1)} MB in ${seconds.toFixed(2)} s: ${speed} MB/s, ${pace} thousand/s`)
 }
 
 const producer = kafka.producer()

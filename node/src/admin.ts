@@ -1,7 +1,13 @@
 // KafkaJS's admin: topics and the cluster.
 
 import { Connection, properties } from './connection'
-import { KafkaJSAggregateError, KafkaJSNonRetriableError, KafkaJSProtocolError, KafkaJSCreateTopicError, notImplemented } from './errors'
+import {
+  KafkaJSAggregateError,
+  KafkaJSCreateTopicError,
+  KafkaJSNonRetriableError,
+  KafkaJSProtocolError,
+  notImplemented,
+} from './errors'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
 import * as groups from './groups'

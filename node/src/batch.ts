@@ -1,5 +1,5 @@
-// Messages on their way in: one ArrayBuffer a batch, a table of where things lie in it, and messages that look when they are asked.
-// The addon's `batch.rs` says how the table reads.
+// Messages on their way in: one ArrayBuffer a batch, a table of where things lie in it, and messages that look when they are
+// asked. The addon's `batch.rs` says how the table reads.
 
 import { inspect } from 'node:util'
 
@@ -42,7 +42,9 @@ function timestampText(timestamp: number): string {
   return lastTimestampText
 }
 
-/** A message that reads its batch when it is asked. One of its Buffers keeps the whole batch's memory: copy what is kept for long. */
+/**
+ * A message that reads its batch when it is asked. One of its Buffers keeps the whole batch's memory: copy what is kept for long.
+ */
 export class Message implements KafkaMessage {
   readonly #batch: FetchedBatch
   readonly #at: number

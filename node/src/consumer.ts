@@ -113,7 +113,8 @@ export class Consumer {
       'session.timeout.ms': sessionTimeout,
       'heartbeat.interval.ms': heartbeatInterval,
       // How long the group waits for a member to join again; a handler that takes longer loses its partitions.
-      'max.poll.interval.ms': config.rebalanceTimeout === undefined ? undefined : Math.max(config.rebalanceTimeout, sessionTimeout),
+      'max.poll.interval.ms':
+        config.rebalanceTimeout === undefined ? undefined : Math.max(config.rebalanceTimeout, sessionTimeout),
       'topic.metadata.refresh.interval.ms': config.metadataMaxAge,
       'max.partition.fetch.bytes': config.maxBytesPerPartition,
       'fetch.min.bytes': config.minBytes,
@@ -356,8 +357,8 @@ export class Consumer {
   }
 
   /**
-   * Beyond KafkaJS: `for await (const message of consumer)`. A message counts as consumed when the next one is asked for; the one at
-   * which the loop is left does not, since nobody can tell whether it was left by an error.
+   * Beyond KafkaJS: `for await (const message of consumer)`. A message counts as consumed when the next one is asked for; the one
+   * at which the loop is left does not, since nobody can tell whether it was left by an error.
    */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     if (this.#isStarted) {

@@ -1,5 +1,5 @@
-// Messages on their way out, packed so that a whole send crosses into the addon in one call: all strings in one growing string, all
-// bytes in one buffer, and a table of lengths. The addon's `records.rs` says how the table reads.
+// Messages on their way out, packed so that a whole send crosses into the addon in one call: all strings in one growing string,
+// all bytes in one buffer, and a table of lengths. The addon's `records.rs` says how the table reads.
 
 import { KafkaJSNonRetriableError } from './errors'
 import type { IHeaders, Message } from './types'

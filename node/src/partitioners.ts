@@ -1,5 +1,5 @@
-// Which partition a message goes to. The default is the core's: murmur2 of the key as Java's client has it, and for messages without
-// a key one partition at a time.
+// Which partition a message goes to. The default is the core's: murmur2 of the key as Java's client has it, and for messages
+// without a key one partition at a time.
 
 import { randomInt } from 'node:crypto'
 
@@ -11,8 +11,8 @@ const DefaultPartitioner: ICustomPartitioner = () => {
 }
 
 /**
- * murmur2 as KafkaJS 1 computed it: the same steps with double-precision products, which lose low bits, and with one step too many
- * for lengths that 4 does not divide.
+ * murmur2 as KafkaJS 1 computed it: the same steps with double-precision products, which lose low bits, and with one step too
+ * many for lengths that 4 does not divide.
  */
 function legacyHash(key: Uint8Array): number {
   const m = 0x5bd1e995

@@ -1,7 +1,8 @@
 // What runs between `run` and `stop`: batches are taken one after the other, handed to the program, and counted as consumed.
 //
-// The core is asked for a batch only when the program is ready for one, so that its own progress is what max.poll.interval.ms sees.
-// What the group asks while handlers run is seen to between messages. Partitions are given up once their handlers have come to rest.
+// The core is asked for a batch only when the program is ready for one, so that its own progress is what max.poll.interval.ms
+// sees. What the group asks while handlers run is seen to between messages. Partitions are given up once their handlers have come
+// to rest.
 
 import { FetchedBatch, Message, offsetText } from './batch'
 import { pairs, properties } from './connection'

@@ -72,8 +72,9 @@ test('what waits for room is sent too, at the end of the process and before a pr
     const value = 'v'.repeat(1000)
     for (let i = 0; i < 10; i++) producer.send({ topic: 't', messages: Array.from({ length: 50 }, () => ({ value })) })
   `
-  assert.deepEqual(await program(`${sends}; process.exit(3)`, broker.brokers), { code: 3, signal: null, out: '', err: '' })
-  assert.deepEqual(await program(`${sends}; await producer.disconnect()`, broker.brokers), { code: 0, signal: null, out: '', err: '' })
+  const quiet = { signal: null, out: '', err: '' }
+  assert.deepEqual(await program(`${sends}; process.exit(3)`, broker.brokers), { code: 3, ...quiet })
+  assert.deepEqual(await program(`${sends}; await producer.disconnect()`, broker.brokers), { code: 0, ...quiet })
   assert.equal((await readAll(t, kafka, 't', 1000)).length, 1000)
 })
 

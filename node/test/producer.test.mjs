@@ -234,7 +234,8 @@ test('a partitioner of the program’s waits for a topic that is being created',
 test('a cluster that can’t be reached is an error within its bound', async () => {
   const producer = kafkaOf(['127.0.0.1:1'], { properties: { 'connect.timeout.ms': 300 } }).producer()
   await assert.rejects(producer.connect(), (e) => {
-    assert.deepEqual([e.name, e.cause.name, e.cause.retriable], ['KafkaJSNumberOfRetriesExceeded', 'KafkaJSConnectionError', true])
+    assert.equal(e.name, 'KafkaJSNumberOfRetriesExceeded')
+    assert.deepEqual([e.cause.name, e.cause.retriable], ['KafkaJSConnectionError', true])
     assert.match(e.message, /127\.0\.0\.1:1/)
     return true
   })

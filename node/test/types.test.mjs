@@ -8,6 +8,7 @@ const require = createRequire(import.meta.url)
 
 test('programs in TypeScript find the types, by import and by require', () => {
   const project = fileURLToPath(new URL('types/tsconfig.json', import.meta.url))
-  const { status, stdout } = spawnSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', project], { encoding: 'utf8' })
+  const tsc = require.resolve('typescript/bin/tsc')
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' })
   assert.equal(status, 0, stdout)
 })

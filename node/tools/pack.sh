@@ -40,7 +40,11 @@ rm -rf "$empty/package"
       await broker.stop()
     })()
   '
-  node --input-type=module -e 'import { Kafka } from "ottla"; import { Broker } from "ottla/testing"; new Kafka({ brokers: [] }); Broker.name'
+  node --input-type=module -e '
+    import { Kafka } from "ottla"
+    import { Broker } from "ottla/testing"
+    if (!Kafka || !Broker) throw new Error("nothing was imported")
+  '
 )
 echo "installed from dist/node into an empty folder, and used there:"
 ls -l "$out"

@@ -8,9 +8,9 @@ use ottla::FetchedBatch;
 
 use crate::raw::{self, Raw, to_number};
 
-/// Words of the table for each record: its offset behind the batch's first, its timestamp's high and low half, where its key begins
-/// and how long it is (-1: null), the same for its value, and where in the table its headers are told of (0: none): how many, and of
-/// each where the name and the value begin and how long they are.
+/// Words of the table for each record: its offset behind the batch's first, its timestamp's high and low half, where its key
+/// begins and how long it is (-1: null), the same for its value, and where in the table its headers are told of (0: none): how
+/// many, and of each where the name and the value begin and how long they are.
 const WORDS: usize = 8;
 
 /// Below this a copy is cheaper than a buffer that has to be let go of.
@@ -86,8 +86,8 @@ impl Table {
     }
 }
 
-/// What JavaScript reads of batches that are handed out as one: the number to speak of them, topic, partition, first offset, how many
-/// records, the offset behind, the bytes, the table, the high watermark.
+/// What JavaScript reads of batches that are handed out as one: the number to speak of them, topic, partition, first offset, how
+/// many records, the offset behind, the bytes, the table, the high watermark.
 pub(crate) fn to_js(env: sys::napi_env, at: u32, batches: &[FetchedBatch], high: i64) -> Raw {
     let (Some(head), Some(last)) = (batches.first(), batches.last()) else { return raw::null(env) };
     let first = head.first_offset();
@@ -131,8 +131,8 @@ fn payload_to_js(env: sys::napi_env, batch: &FetchedBatch) -> Raw {
     }
     let mut buffer = null_mut();
     let kept = Box::into_raw(Box::new(payload.clone()));
-    // SAFETY: the bytes stay where they are as long as `kept` does, which `let_go` drops. Nobody else reads them once the batch has
-    // been told of: JavaScript may write there.
+    // SAFETY: the bytes stay where they are as long as `kept` does, which `let_go` drops. Nobody else reads them once the batch
+    // has been told of: JavaScript may write there.
     let status = unsafe {
         let data = (*kept).as_ptr().cast_mut().cast::<c_void>();
         sys::napi_create_external_arraybuffer(env, data, (*kept).len(), Some(let_go), kept.cast(), &raw mut buffer)

@@ -267,8 +267,8 @@ pub(crate) unsafe extern "C" fn next(env: sys::napi_env, info: sys::napi_callbac
     })
 }
 
-/// `consumerProgress(consumer, batch, offset, done)`: records before the offset are consumed, none of them if it is below 0; the batch
-/// is done with, its number free. The application is alive. Answers with bits.
+/// `consumerProgress(consumer, batch, offset, done)`: records before the offset are consumed, none of them if it is below 0; the
+/// batch is done with, its number free. The application is alive. Answers with bits.
 pub(crate) unsafe extern "C" fn progress(env: sys::napi_env, info: sys::napi_callback_info) -> Raw {
     raw::guarded(env, || {
         let [consumer, batch, offset, done] = raw::arguments(env, info);

@@ -1,7 +1,8 @@
 //! Futures of the client's, polled on the event loop's thread.
 //!
-//! Their wakers, which are called on the IO thread, put a number into a list and, if nobody has yet, ring: one call of a threadsafe
-//! function, after which the loop polls all that were woken. So no foreign code runs on the IO thread, and the loop is never blocked.
+//! Their wakers, which are called on the IO thread, put a number into a list and, if nobody has yet, ring: one call of a
+//! threadsafe function, after which the loop polls all that were woken. So no foreign code runs on the IO thread, and the loop is
+//! never blocked.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

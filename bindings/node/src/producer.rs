@@ -451,7 +451,8 @@ pub fn producer_close(producer: u32) -> napi::Result<Answer> {
     })
 }
 
-/// What producers have is sent, each within its bound. Answers with how many records are lost. Blocks: for the end of the process.
+/// What producers have is sent, each within its bound. Answers with how many records are lost. Blocks: for the end of the
+/// process.
 #[napi(catch_unwind)]
 pub fn flush_at_exit() -> f64 {
     let begin = Instant::now();

@@ -1,9 +1,9 @@
 //! A send as JavaScript packs it: one long string, one piece of bytes, and a table of lengths.
 //!
-//! The table is a sequence of sends: the send's number, its topic's number, how many messages. A message: its flags, then, where the
-//! flags say so, the partition, the timestamp's high and low half, the key's length, the value's length, and the headers: how many,
-//! and of each the name's length, the value's kind and, unless it is null, its length. Lengths of strings count UTF-16 code units
-//! where the string is not ASCII, and are turned into bytes first.
+//! The table is a sequence of sends: the send's number, its topic's number, how many messages. A message: its flags, then, where
+//! the flags say so, the partition, the timestamp's high and low half, the key's length, the value's length, and the headers: how
+//! many, and of each the name's length, the value's kind and, unless it is null, its length. Lengths of strings count UTF-16 code
+//! units where the string is not ASCII, and are turned into bytes first.
 
 use ottla::Record;
 
