@@ -88,6 +88,9 @@ fn a_group_reads_on_where_it_stood() {
     assert_eq!(first, (0..20).collect::<Vec<u32>>());
     said("kcat-group", &["-P", "-b", servers, "-t", "grouped"], "later\n");
     assert_eq!(said("kcat-group", &group, ""), "later\n");
+    // A group that rebalances step by step: kcat answers it with the incremental calls.
+    let group = [&["-X", "partition.assignment.strategy=cooperative-sticky", "-G", "h"], &group[2..]].concat();
+    assert_eq!(said("kcat-group", &group, "").lines().count(), 21);
 }
 
 #[test]

@@ -35,6 +35,11 @@ fn whose_the_values_are() {
 }
 
 #[test]
+fn a_hundred_clients_leave_nothing_behind() {
+    on_broker("many", &[("topic", "many:1")]);
+}
+
+#[test]
 fn a_fork() {
     on_broker("fork", &[("topic", "fork:1")]);
 }
