@@ -61,6 +61,7 @@ export class Runner {
   /** Partitions that are being worked on, with several at once. */
   readonly #working = new Set<Promise<void>>()
   #errorsBeforeJoin = 0
+  #hasJoined = false
 
   constructor(options: RunnerOptions) {
     this.#options = options
@@ -198,7 +199,7 @@ export class Runner {
       // The core goes on by itself; it tells what does not come right for some time.
       logger.error(error.message, { groupId })
       const { retries, initialRetryTime } = this.#options.retry
-      if (this.#partitions.size === 0 && ++this.#errorsBeforeJoin > retries) {
+      if (!this.#hasJoined && ++this.#errorsBeforeJoin > retries) {
         throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: retries, retryTime: initialRetryTime })
       }
       return undefined
@@ -248,6 +249,7 @@ export class Runner {
         if (this.#isPaused(partition)) native.consumerPause(this.#consumer, topic, number, true)
       }
       answer()
+      this.#hasJoined = true
       this.#tellJoined()
       this.#joined?.()
       return
