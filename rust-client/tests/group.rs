@@ -12,6 +12,8 @@
 mod answers;
 #[path = "group/errors.rs"]
 mod errors;
+#[path = "group/late_answers.rs"]
+mod late_answers;
 #[path = "group/offsets.rs"]
 mod offsets;
 #[path = "group/patterns.rs"]
@@ -199,6 +201,10 @@ impl Listener {
     fn note(&self, rebalance: &Rebalance) {
         let partitions = rebalance.partitions().iter().map(|key| key.partition).collect();
         self.seen.lock().unwrap().push((rebalance.kind(), partitions));
+    }
+
+    fn peek(&self) -> Questions {
+        self.seen.lock().unwrap().clone()
     }
 
     fn take(&self) -> Questions {

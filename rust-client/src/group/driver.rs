@@ -184,6 +184,8 @@ impl Driver {
                 let (assignor, members) = (Text::default(), Vec::new());
                 todo.push(Todo::Assign(Assign { token: 0, assignor, topics, members, by: now, lacking: None }));
             }
+            // Under the lock: whoever subscribes next finds them gone.
+            MembershipCommand::TakeAway(partitions) => self.group.take_away(inner, &partitions),
             MembershipCommand::Ask(question) => todo.push(Todo::Ask(question)),
             MembershipCommand::Report(error) => todo.push(Todo::Report(error)),
             MembershipCommand::Closed => todo.push(Todo::Closed),

@@ -352,7 +352,8 @@ impl Group {
             let mut inner = self.inner();
             let by = now + self.timeouts.api.min(self.config.max_poll_interval);
             let by = inner.close_by.map_or(by, |close| close.min(by));
-            let identity = inner.identity();
+            // In no other name: what the membership has lost is another's.
+            let identity = inner.membership.identity();
             let positions = there(positions.clone(), &self.client.cluster());
             let id = inner.committer.final_commit(now, &positions, identity, by);
             id.map(|id| {
@@ -423,7 +424,9 @@ impl Inner {
 
     /// As whom offsets are committed: as a member, or by hand as none.
     fn identity(&self) -> Option<GroupIdentity> {
-        if self.subscribed || self.membership.state() != MemberState::Unsubscribed && self.close_by.is_none() {
+        // One that left before the application had answered has what it could commit only as the member that it was.
+        let member = self.membership.state() != MemberState::Unsubscribed || !self.membership.owned().is_empty();
+        if self.subscribed || member && self.close_by.is_none() {
             return self.membership.identity();
         }
         let none = || GroupIdentity { generation: -1, member_id: Text::default(), group_instance_id: None };

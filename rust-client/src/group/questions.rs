@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ottla_core::consumer::{Position, StartAt, TopicPartition};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::group::assignor::{GroupAssignment, GroupTopics, MemberSubscription, PartitionAssignor};
+use ottla_core::group::classic::State as MemberState;
 use ottla_core::group::offset_commit::{CommittedOffsets, OffsetAndMetadata};
 use ottla_core::group::{Membership, MembershipEvent, Question, QuestionKind};
 use ottla_core::time::Instant;
@@ -32,14 +33,26 @@ impl Group {
             QuestionKind::Assigned => self.start_partitions(question),
             QuestionKind::Revoked => self.put(question),
             QuestionKind::Lost => {
-                {
-                    let mut inner = self.inner();
-                    inner.leave_out(&question.partitions);
-                    inner.committer.forget(&question.partitions);
-                }
-                self.consumer.change(|fetcher| fetcher.remove(&question.partitions));
+                self.lose(&question.partitions);
                 self.put_to_listener(question);
             }
+        }
+    }
+
+    /// Hands out no more records of these partitions, nor commits anything of them.
+    pub(super) fn take_away(&self, inner: &mut Inner, partitions: &[TopicPartition]) {
+        inner.leave_out(partitions);
+        inner.revoking.retain(|key, _| !partitions.contains(key));
+        inner.committer.forget(partitions);
+        self.consumer.change(|fetcher| fetcher.remove(partitions));
+    }
+
+    /// These partitions are another's already.
+    fn lose(&self, partitions: &[TopicPartition]) {
+        let mut inner = self.inner();
+        // Of one that left they were taken away then. Those that it has now it was assigned by hand.
+        if inner.subscribed || inner.membership.state() != MemberState::Unsubscribed {
+            self.take_away(&mut inner, partitions);
         }
     }
 
@@ -60,7 +73,12 @@ impl Group {
         let answer = Answer { group: self.clone(), question: question.id };
         Box::pin(async move {
             let _answer = answer;
-            let (kind, partitions) = (question.kind, question.partitions);
+            let (mut kind, partitions) = (question.kind, question.partitions);
+            if kind == QuestionKind::Revoked && self.inner().membership.identity().is_none() {
+                // It was asked, and the membership was over before the application came to it.
+                kind = QuestionKind::Lost;
+                self.lose(&partitions);
+            }
             let positions = if kind == QuestionKind::Revoked { self.give_up(&partitions) } else { BTreeMap::new() };
             if let Some(listener) = self.listener() {
                 let rebalance =
@@ -248,7 +266,7 @@ struct Assigning {
 impl Drop for Assigning {
     fn drop(&mut self) {
         let result = self.result.take().ok_or_else(|| match *self.group.settled.borrow() {
-            ottla_core::group::classic::State::Closed => closed(),
+            MemberState::Closed => closed(),
             _ => Error::new(ErrorKind::State, "the assignor has not come to its end"),
         });
         let topics = std::mem::take(&mut self.topics);
