@@ -10,6 +10,8 @@
 
 #[path = "group/answers.rs"]
 mod answers;
+#[path = "group/deleted.rs"]
+mod deleted;
 #[path = "group/errors.rs"]
 mod errors;
 #[path = "group/late_answers.rs"]
@@ -20,6 +22,9 @@ mod offsets;
 mod patterns;
 #[path = "group/paused_time.rs"]
 mod paused_time;
+
+#[path = "group/racks.rs"]
+mod racks;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -138,7 +138,8 @@ impl Driver {
         }
         if inner.close_by.is_none() && now >= inner.committer.auto_commit_at() {
             let identity = inner.identity();
-            let positions = there(positions(&inner, &group.consumer), &group.client.cluster());
+            let cluster = group.client.cluster();
+            let positions = there(positions(&inner, &group.consumer, &cluster), &cluster);
             inner.committer.auto_commit(now, &positions, identity);
         }
         let mut deadline = inner.committer.auto_commit_at();

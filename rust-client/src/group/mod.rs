@@ -298,7 +298,7 @@ impl Group {
     /// Where the application stands in all partitions that it has, as far as that is known.
     fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let inner = self.inner();
-        let shared = positions(&inner, &self.consumer);
+        let shared = positions(&inner, &self.consumer, &self.client.cluster());
         shared.iter().filter_map(|(key, position)| Some((key.clone(), OffsetAndMetadata::of_position(position)?))).collect()
     }
 
@@ -389,7 +389,8 @@ impl Group {
             inner.close_by = Some(by);
             if !inner.subscribed {
                 let identity = inner.identity();
-                let positions = there(positions(&inner, &self.consumer), &self.client.cluster());
+                let cluster = self.client.cluster();
+                let positions = there(positions(&inner, &self.consumer, &cluster), &cluster);
                 inner.committer.final_commit(now, &positions, identity, by);
             }
             inner.membership.handle(now, MembershipEvent::Close { leave, by });
@@ -434,12 +435,13 @@ impl Inner {
     }
 }
 
-/// Where the application stands in all partitions that it has.
-fn positions(inner: &Inner, consumer: &Shared) -> BTreeMap<TopicPartition, Arc<Position>> {
+/// Where the application stands in all partitions that it has. Of a topic that was made anew that is not known, before the fetcher has
+/// seen it neither.
+fn positions(inner: &Inner, consumer: &Shared, cluster: &Cluster) -> BTreeMap<TopicPartition, Arc<Position>> {
     let mut all = inner.revoking.clone();
     let state = consumer.state();
     for key in state.fetcher.assignment() {
-        if let Some(position) = state.fetcher.position(key) {
+        if let Some(position) = state.fetcher.position(key).filter(|_| !state.fetcher.is_made_anew(key, cluster)) {
             all.insert(key.clone(), position.clone());
         }
     }

@@ -11,7 +11,7 @@ use ottla_core::group::offset_commit::{CommittedOffsets, OffsetAndMetadata};
 use ottla_core::group::{Membership, MembershipEvent, Question, QuestionKind};
 use ottla_core::time::Instant;
 
-use super::{Answering, Fetching, Group, Inner, Rebalance, closed};
+use super::{Answering, Fetching, Group, Inner, Rebalance, closed, there};
 use crate::consumer::Work;
 
 /// The answer to a question: given when this is dropped, whatever became of the listener.
@@ -80,9 +80,10 @@ impl Group {
                 self.lose(&partitions);
             }
             let positions = if kind == QuestionKind::Revoked { self.give_up(&partitions) } else { BTreeMap::new() };
+            // What is gone now may be another topic when the listener has answered.
+            let to_commit = there(positions.clone(), &self.client.cluster());
             if let Some(listener) = self.listener() {
-                let rebalance =
-                    Rebalance { group: self.clone(), kind, partitions: partitions.clone(), positions: positions.clone() };
+                let rebalance = Rebalance { group: self.clone(), kind, partitions: partitions.clone(), positions };
                 match kind {
                     QuestionKind::Assigned => listener.assigned(rebalance).await,
                     QuestionKind::Revoked => listener.revoked(rebalance).await,
@@ -90,7 +91,7 @@ impl Group {
                 }
             }
             if kind == QuestionKind::Revoked {
-                if let Err(error) = self.final_commit(&positions).await {
+                if let Err(error) = self.final_commit(&to_commit).await {
                     // At close whoever waits for that hears of it.
                     if self.inner().close_by.is_none() {
                         self.consumer.push_work(Work::Error(error));
@@ -120,12 +121,15 @@ impl Group {
 
     /// Hands out no more records of these partitions. What was taken before counts as consumed, since the application is here again.
     fn give_up(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Arc<Position>> {
+        let cluster = self.client.cluster();
         let mut inner = self.inner();
         let mut positions = BTreeMap::new();
         self.consumer.change(|fetcher| {
             fetcher.consume_taken();
             for key in partitions {
-                if let Some(position) = fetcher.position(key) {
+                // In a topic that was made anew it stands nowhere.
+                let anew = fetcher.is_made_anew(key, &cluster);
+                if let Some(position) = fetcher.position(key).filter(|_| !anew) {
                     positions.insert(key.clone(), position.clone());
                 }
             }

@@ -34,9 +34,14 @@ impl Offload for Inline {
 }
 
 pub(super) fn on_paused_time() -> (Broker, Client) {
+    on_paused_time_with(&[])
+}
+
+pub(super) fn on_paused_time_with(properties: &[(&str, &str)]) -> (Broker, Client) {
     let broker = Broker::builder().in_memory().seed(1).clock(Clock::tokio(1_700_000_000_000)).topic("orders", 2).start().unwrap();
     let builder = Client::builder().set("bootstrap.servers", broker.bootstrap_servers()).unwrap();
     let builder = builder.set("auto.offset.reset", "earliest").unwrap().runtime(Handle::current()).offload(Arc::new(Inline));
+    let builder = properties.iter().fold(builder, |builder, (name, value)| builder.set(name, value).unwrap());
     let client =
         builder.connector(Arc::new(Memory(broker.memory_connector()))).seed(1).wall_clock(1_700_000_000_000).build().unwrap();
     (broker, client)
