@@ -10,14 +10,21 @@
 
 #[path = "group/answers.rs"]
 mod answers;
+#[path = "group/deleted.rs"]
+mod deleted;
 #[path = "group/errors.rs"]
 mod errors;
+#[path = "group/late_answers.rs"]
+mod late_answers;
 #[path = "group/offsets.rs"]
 mod offsets;
 #[path = "group/patterns.rs"]
 mod patterns;
 #[path = "group/paused_time.rs"]
 mod paused_time;
+
+#[path = "group/racks.rs"]
+mod racks;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -199,6 +206,10 @@ impl Listener {
     fn note(&self, rebalance: &Rebalance) {
         let partitions = rebalance.partitions().iter().map(|key| key.partition).collect();
         self.seen.lock().unwrap().push((rebalance.kind(), partitions));
+    }
+
+    fn peek(&self) -> Questions {
+        self.seen.lock().unwrap().clone()
     }
 
     fn take(&self) -> Questions {

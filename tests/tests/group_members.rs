@@ -165,7 +165,7 @@ impl Driver {
                 self.question = Some(question);
             }
             MembershipCommand::Report(error) => panic!("{error}"),
-            MembershipCommand::Follow { .. } | MembershipCommand::Closed => {}
+            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) | MembershipCommand::Closed => {}
         }
     }
 

@@ -216,6 +216,8 @@ pub struct MetadataUpdater {
     partial: bool,
     /// The next request is for the others.
     others_next: bool,
+    /// Something of what is known is stale, and not asked for yet.
+    stale: bool,
     cluster: Arc<Cluster>,
     asked: bool,
     in_flight: bool,
@@ -239,6 +241,7 @@ impl MetadataUpdater {
             follow_all: 0,
             partial: false,
             others_next: false,
+            stale: false,
             cluster: Arc::new(Cluster::default()),
             asked: true,
             in_flight: false,
@@ -296,6 +299,7 @@ impl MetadataUpdater {
     /// Something showed that what is known is stale: ask again, but not before the backoff is over.
     pub fn refresh(&mut self) {
         self.asked = true;
+        self.stale = true;
     }
 
     /// Takes in newer leaders that came with errors. Returns the new snapshot if they told anything new.
@@ -331,13 +335,16 @@ impl MetadataUpdater {
         // The permission to create is one of the whole request: what must not be created is asked for in another.
         let all_topics = self.follow_all > 0;
         let all_creatable = !all_topics && self.topics.values().all(|creatable| *creatable);
-        let others_next = std::mem::take(&mut self.others_next);
+        // A topic that nobody creates, asked for again and again, must not keep what is stale of the others from being asked for.
+        self.stale |= now >= self.next_refresh;
+        let others_next = std::mem::take(&mut self.others_next) || (self.partial && self.stale);
         let unknown = |name: &Text| {
             let known = self.cluster.topics.get(name);
             known.is_none_or(|info| info.error == ErrorCode::UnknownTopicOrPartition)
         };
         let missing = || self.topics.iter().filter(|(name, creatable)| **creatable && unknown(name)).map(|(name, _)| name);
         self.partial = !all_creatable && !others_next && missing().next().is_some();
+        self.stale &= self.partial;
         let names: Vec<&Text> = if self.partial { missing().collect() } else { self.topics.keys().collect() };
         self.asked_all = all_topics && !self.partial;
         let topic = |name: &Text| MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() };
@@ -426,6 +433,8 @@ impl MetadataUpdater {
             // The others come next.
             (self.asked, self.unasked, self.others_next) = (true, true, true);
         }
+        // The request was not about what is stale.
+        self.asked |= self.stale;
         if self.unasked {
             self.not_before = now;
         }
@@ -568,6 +577,34 @@ mod tests {
         assert!(requests.starts_with(&[(1, true), (2, false)]), "{requests:?}");
         assert!(requests.len() < 25, "no storm: {}", requests.len());
         assert!(updater.cluster().topic(&Text::from("other")).is_some());
+    }
+
+    #[test]
+    fn what_is_stale_is_asked_for_beside_a_topic_that_nobody_creates() {
+        let mut updater = updater();
+        updater.follow(&Text::from("mine"), true);
+        updater.follow(&Text::from("other"), false);
+        let (mut whole, mut refreshed) = (0, Vec::new());
+        for millis in 0..60_000 {
+            if millis == 20_000 || millis == 40_000 {
+                updater.refresh();
+                whole = 0;
+            }
+            let now = Instant::from_micros(1_000_000 + millis * 1000);
+            if let Some((names, _)) = asked(&mut updater, now) {
+                let names = names.unwrap();
+                if names.len() == 2 {
+                    whole += 1;
+                    refreshed.push(millis);
+                }
+                let topic = |name: &'static str, error| names.iter().any(|asked| asked == name).then_some((name, error));
+                let topics = [topic("mine", ErrorCode::UnknownTopicOrPartition), topic("other", ErrorCode::None)];
+                updater.on_response(now, answer(&topics.into_iter().flatten().collect::<Vec<_>>()));
+            }
+        }
+        assert_eq!(whole, 1, "{refreshed:?}");
+        let after = |from| refreshed.iter().filter(|at| (from..from + 3000).contains(*at)).count();
+        assert_eq!((after(20_000), after(40_000)), (1, 1), "within two of the longest backoffs: {refreshed:?}");
     }
 
     fn hint(leader: i32, leader_epoch: i32) -> LeaderHint {

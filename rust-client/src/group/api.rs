@@ -147,13 +147,15 @@ impl Consumer {
     /// Commits the offset behind a batch: the group goes on there. Tried again until it succeeds or `default.api.timeout.ms` is over.
     ///
     /// # Errors
-    /// [`ErrorKind::State`] if the batch's partition was taken away or sought in since; otherwise as
-    /// [`Consumer::commit_offsets`].
+    /// [`ErrorKind::State`] if the batch's partition was taken away or sought in since, or its topic deleted, and perhaps
+    /// made again; otherwise as [`Consumer::commit_offsets`].
     pub async fn commit(&self, batch: &FetchedBatch) -> Result<(), Error> {
         let group = self.member()?;
         let key = TopicPartition { topic: batch.topic().clone(), partition: batch.partition() };
-        if !batch.is_valid() {
-            let what = "can't commit: the batch's partition was taken away, or sought in, since the batch was taken";
+        let cluster = group.client.cluster();
+        let gone = || cluster.is_gone(&key.topic, key.partition) || group.consumer.state().fetcher.is_made_anew(&key, &cluster);
+        if !batch.is_valid() || gone() {
+            let what = "can't commit: since the batch was taken its partition was taken away, or sought in, or its topic deleted";
             let error = Error::new(ErrorKind::State, what);
             return Err(error.with_topic(key.topic.as_str()).with_partition(key.partition));
         }

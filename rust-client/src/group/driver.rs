@@ -138,7 +138,8 @@ impl Driver {
         }
         if inner.close_by.is_none() && now >= inner.committer.auto_commit_at() {
             let identity = inner.identity();
-            let positions = there(positions(&inner, &group.consumer), &group.client.cluster());
+            let cluster = group.client.cluster();
+            let positions = there(positions(&inner, &group.consumer, &cluster), &cluster);
             inner.committer.auto_commit(now, &positions, identity);
         }
         let mut deadline = inner.committer.auto_commit_at();
@@ -184,6 +185,8 @@ impl Driver {
                 let (assignor, members) = (Text::default(), Vec::new());
                 todo.push(Todo::Assign(Assign { token: 0, assignor, topics, members, by: now, lacking: None }));
             }
+            // Under the lock: whoever subscribes next finds them gone.
+            MembershipCommand::TakeAway(partitions) => self.group.take_away(inner, &partitions),
             MembershipCommand::Ask(question) => todo.push(Todo::Ask(question)),
             MembershipCommand::Report(error) => todo.push(Todo::Report(error)),
             MembershipCommand::Closed => todo.push(Todo::Closed),

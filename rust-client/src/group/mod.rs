@@ -298,7 +298,7 @@ impl Group {
     /// Where the application stands in all partitions that it has, as far as that is known.
     fn positions(&self) -> BTreeMap<TopicPartition, OffsetAndMetadata> {
         let inner = self.inner();
-        let shared = positions(&inner, &self.consumer);
+        let shared = positions(&inner, &self.consumer, &self.client.cluster());
         shared.iter().filter_map(|(key, position)| Some((key.clone(), OffsetAndMetadata::of_position(position)?))).collect()
     }
 
@@ -352,7 +352,8 @@ impl Group {
             let mut inner = self.inner();
             let by = now + self.timeouts.api.min(self.config.max_poll_interval);
             let by = inner.close_by.map_or(by, |close| close.min(by));
-            let identity = inner.identity();
+            // In no other name: what the membership has lost is another's.
+            let identity = inner.membership.identity();
             let positions = there(positions.clone(), &self.client.cluster());
             let id = inner.committer.final_commit(now, &positions, identity, by);
             id.map(|id| {
@@ -388,7 +389,8 @@ impl Group {
             inner.close_by = Some(by);
             if !inner.subscribed {
                 let identity = inner.identity();
-                let positions = there(positions(&inner, &self.consumer), &self.client.cluster());
+                let cluster = self.client.cluster();
+                let positions = there(positions(&inner, &self.consumer, &cluster), &cluster);
                 inner.committer.final_commit(now, &positions, identity, by);
             }
             inner.membership.handle(now, MembershipEvent::Close { leave, by });
@@ -423,7 +425,9 @@ impl Inner {
 
     /// As whom offsets are committed: as a member, or by hand as none.
     fn identity(&self) -> Option<GroupIdentity> {
-        if self.subscribed || self.membership.state() != MemberState::Unsubscribed && self.close_by.is_none() {
+        // One that left before the application had answered has what it could commit only as the member that it was.
+        let member = self.membership.state() != MemberState::Unsubscribed || !self.membership.owned().is_empty();
+        if self.subscribed || member && self.close_by.is_none() {
             return self.membership.identity();
         }
         let none = || GroupIdentity { generation: -1, member_id: Text::default(), group_instance_id: None };
@@ -431,12 +435,13 @@ impl Inner {
     }
 }
 
-/// Where the application stands in all partitions that it has.
-fn positions(inner: &Inner, consumer: &Shared) -> BTreeMap<TopicPartition, Arc<Position>> {
+/// Where the application stands in all partitions that it has. Of a topic that was made anew that is not known, before the fetcher has
+/// seen it neither.
+fn positions(inner: &Inner, consumer: &Shared, cluster: &Cluster) -> BTreeMap<TopicPartition, Arc<Position>> {
     let mut all = inner.revoking.clone();
     let state = consumer.state();
     for key in state.fetcher.assignment() {
-        if let Some(position) = state.fetcher.position(key) {
+        if let Some(position) = state.fetcher.position(key).filter(|_| !state.fetcher.is_made_anew(key, cluster)) {
             all.insert(key.clone(), position.clone());
         }
     }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use ottla_core::consumer::{Position, StartAt, TopicPartition};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::group::assignor::{GroupAssignment, GroupTopics, MemberSubscription, PartitionAssignor};
+use ottla_core::group::classic::State as MemberState;
 use ottla_core::group::offset_commit::{CommittedOffsets, OffsetAndMetadata};
 use ottla_core::group::{Membership, MembershipEvent, Question, QuestionKind};
 use ottla_core::time::Instant;
 
-use super::{Answering, Fetching, Group, Inner, Rebalance, closed};
+use super::{Answering, Fetching, Group, Inner, Rebalance, closed, there};
 use crate::consumer::Work;
 
 /// The answer to a question: given when this is dropped, whatever became of the listener.
@@ -32,14 +33,26 @@ impl Group {
             QuestionKind::Assigned => self.start_partitions(question),
             QuestionKind::Revoked => self.put(question),
             QuestionKind::Lost => {
-                {
-                    let mut inner = self.inner();
-                    inner.leave_out(&question.partitions);
-                    inner.committer.forget(&question.partitions);
-                }
-                self.consumer.change(|fetcher| fetcher.remove(&question.partitions));
+                self.lose(&question.partitions);
                 self.put_to_listener(question);
             }
+        }
+    }
+
+    /// Hands out no more records of these partitions, nor commits anything of them.
+    pub(super) fn take_away(&self, inner: &mut Inner, partitions: &[TopicPartition]) {
+        inner.leave_out(partitions);
+        inner.revoking.retain(|key, _| !partitions.contains(key));
+        inner.committer.forget(partitions);
+        self.consumer.change(|fetcher| fetcher.remove(partitions));
+    }
+
+    /// These partitions are another's already.
+    fn lose(&self, partitions: &[TopicPartition]) {
+        let mut inner = self.inner();
+        // Of one that left they were taken away then. Those that it has now it was assigned by hand.
+        if inner.subscribed || inner.membership.state() != MemberState::Unsubscribed {
+            self.take_away(&mut inner, partitions);
         }
     }
 
@@ -60,11 +73,17 @@ impl Group {
         let answer = Answer { group: self.clone(), question: question.id };
         Box::pin(async move {
             let _answer = answer;
-            let (kind, partitions) = (question.kind, question.partitions);
+            let (mut kind, partitions) = (question.kind, question.partitions);
+            if kind == QuestionKind::Revoked && self.inner().membership.identity().is_none() {
+                // It was asked, and the membership was over before the application came to it.
+                kind = QuestionKind::Lost;
+                self.lose(&partitions);
+            }
             let positions = if kind == QuestionKind::Revoked { self.give_up(&partitions) } else { BTreeMap::new() };
+            // What is gone now may be another topic when the listener has answered.
+            let to_commit = there(positions.clone(), &self.client.cluster());
             if let Some(listener) = self.listener() {
-                let rebalance =
-                    Rebalance { group: self.clone(), kind, partitions: partitions.clone(), positions: positions.clone() };
+                let rebalance = Rebalance { group: self.clone(), kind, partitions: partitions.clone(), positions };
                 match kind {
                     QuestionKind::Assigned => listener.assigned(rebalance).await,
                     QuestionKind::Revoked => listener.revoked(rebalance).await,
@@ -72,7 +91,7 @@ impl Group {
                 }
             }
             if kind == QuestionKind::Revoked {
-                if let Err(error) = self.final_commit(&positions).await {
+                if let Err(error) = self.final_commit(&to_commit).await {
                     // At close whoever waits for that hears of it.
                     if self.inner().close_by.is_none() {
                         self.consumer.push_work(Work::Error(error));
@@ -102,12 +121,15 @@ impl Group {
 
     /// Hands out no more records of these partitions. What was taken before counts as consumed, since the application is here again.
     fn give_up(&self, partitions: &[TopicPartition]) -> BTreeMap<TopicPartition, Arc<Position>> {
+        let cluster = self.client.cluster();
         let mut inner = self.inner();
         let mut positions = BTreeMap::new();
         self.consumer.change(|fetcher| {
             fetcher.consume_taken();
             for key in partitions {
-                if let Some(position) = fetcher.position(key) {
+                // In a topic that was made anew it stands nowhere.
+                let anew = fetcher.is_made_anew(key, &cluster);
+                if let Some(position) = fetcher.position(key).filter(|_| !anew) {
                     positions.insert(key.clone(), position.clone());
                 }
             }
@@ -248,7 +270,7 @@ struct Assigning {
 impl Drop for Assigning {
     fn drop(&mut self) {
         let result = self.result.take().ok_or_else(|| match *self.group.settled.borrow() {
-            ottla_core::group::classic::State::Closed => closed(),
+            MemberState::Closed => closed(),
             _ => Error::new(ErrorKind::State, "the assignor has not come to its end"),
         });
         let topics = std::mem::take(&mut self.topics);

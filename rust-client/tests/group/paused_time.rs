@@ -33,10 +33,15 @@ impl Offload for Inline {
     }
 }
 
-fn on_paused_time() -> (Broker, Client) {
+pub(super) fn on_paused_time() -> (Broker, Client) {
+    on_paused_time_with(&[])
+}
+
+pub(super) fn on_paused_time_with(properties: &[(&str, &str)]) -> (Broker, Client) {
     let broker = Broker::builder().in_memory().seed(1).clock(Clock::tokio(1_700_000_000_000)).topic("orders", 2).start().unwrap();
     let builder = Client::builder().set("bootstrap.servers", broker.bootstrap_servers()).unwrap();
     let builder = builder.set("auto.offset.reset", "earliest").unwrap().runtime(Handle::current()).offload(Arc::new(Inline));
+    let builder = properties.iter().fold(builder, |builder, (name, value)| builder.set(name, value).unwrap());
     let client =
         builder.connector(Arc::new(Memory(broker.memory_connector()))).seed(1).wall_clock(1_700_000_000_000).build().unwrap();
     (broker, client)
@@ -56,9 +61,10 @@ async fn a_member_that_does_not_poll_loses_its_partitions_hears_of_it_and_comes_
     let held = next(&first).await;
     listener.take();
     // The second polls, the first does not.
-    for _ in 0..61 {
+    for _ in 0..59 {
         assert!(second.next_timeout(Duration::from_secs(1)).await.unwrap().is_none());
     }
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!held.is_valid(), "nothing more is handed out, even of what was taken");
     assert_eq!(first.assignment(), []);
     let state = first.group_state().unwrap();

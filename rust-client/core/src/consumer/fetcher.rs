@@ -273,9 +273,17 @@ impl Fetcher {
         deadline: &mut Instant,
     ) {
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
-        if matches!(partition.state, FetchState::AwaitSeek | FetchState::AwaitCommitted) || partition.querying {
+        if matches!(partition.state, FetchState::AwaitSeek | FetchState::AwaitCommitted) {
             return;
         }
+        if let Some(topic) = cluster.topic(&key.topic) {
+            let anew = is_another(partition.topic_id, topic.id);
+            partition.topic_id = topic.id;
+            if anew {
+                self.on_topic_made_anew(key);
+            }
+        }
+        let Some(partition) = self.subscription.partitions.get_mut(key).filter(|partition| !partition.querying) else { return };
         let known = cluster.topic(&key.topic).zip(cluster.partition(&key.topic, key.partition));
         let Some((topic, info)) = known.filter(|(_, info)| cluster.brokers.contains_key(&info.leader)) else {
             let error = unavailable(cluster, key, self.settings.unknown_topic_after);
@@ -285,18 +293,6 @@ impl Fetcher {
             *deadline = (*deadline).min(report_at);
             return;
         };
-        if partition.topic_id != topic.id {
-            if partition.fetching || partition.decoding || self.completed.iter().any(|fetch| fetch.key == *key) {
-                // What is on its way was in the log that was read.
-                return;
-            }
-            let made_anew = !partition.topic_id.is_zero() && !topic.id.is_zero();
-            partition.topic_id = topic.id;
-            if made_anew {
-                self.on_topic_made_anew(key);
-            }
-        }
-        let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
         if now < partition.retry_at {
             *deadline = (*deadline).min(partition.retry_at);
             return;
@@ -378,24 +374,45 @@ impl Fetcher {
         }
     }
 
-    /// The topic was deleted and made again: what was read is not in its log, whose offsets begin anew.
+    /// Whether the cluster knows the partition's topic as another one than it was when the partition was last looked at: deleted, and
+    /// made again. What the position says is of the deleted one.
+    #[must_use]
+    pub fn is_made_anew(&self, key: &TopicPartition, cluster: &Cluster) -> bool {
+        let known = self.subscription.partitions.get(key).zip(cluster.topic(&key.topic));
+        known.is_some_and(|(partition, topic)| is_another(partition.topic_id, topic.id))
+    }
+
+    /// The topic was deleted and made again: what was read is not in its log, whose offsets begin anew. What was fetched before, or is
+    /// being handed out, is not handed out any more, since its offsets mean something else now.
     fn on_topic_made_anew(&mut self, key: &TopicPartition) {
         let policy = self.settings.reset;
+        let generation = self.subscription.next_generation();
         let Some(partition) = self.subscription.partitions.get_mut(key) else { return };
+        let (from, consumed) = (partition.fetch_offset, partition.position.offset());
+        partition.position.invalidate();
+        partition.restart(generation);
         partition.validated_epoch = -1;
-        partition.fetch_epoch = -1;
-        partition.taken_epoch = -1;
-        if !matches!(partition.state, FetchState::Fetching | FetchState::AwaitValidation) || partition.fetch_offset <= 0 {
-            return;
-        }
-        let position = partition.fetch_offset;
-        self.counters.resets += 1;
-        partition.reset(policy);
-        if policy == ResetPolicy::None {
-            partition.entries.push_back(Entry::Error(made_anew(key, position)));
-            self.enqueue(key);
+        partition.preferred = None;
+        self.completed.retain(|fetch| fetch.key != *key);
+        match partition.state {
+            FetchState::Fetching | FetchState::AwaitValidation if from > 0 => {
+                self.counters.resets += 1;
+                partition.position = Position::new(-1, -1);
+                partition.reset(policy);
+                if policy == ResetPolicy::None {
+                    partition.entries.push_back(Entry::Error(made_anew(key, consumed.unwrap_or(from))));
+                    self.enqueue(key);
+                }
+            }
+            FetchState::Fetching | FetchState::AwaitValidation => partition.move_to(from.max(0), -1),
+            _ => partition.position = Position::new(-1, -1),
         }
     }
+}
+
+/// Whether these are two topics, as far as both are known.
+fn is_another(before: Uuid, now: Uuid) -> bool {
+    before != now && !before.is_zero() && !now.is_zero()
 }
 
 /// Whom to read from: the replica that the leader has named, as long as that holds, or the leader.

@@ -123,6 +123,9 @@ pub enum MembershipCommand {
     },
     /// Put the question to the application, after all that came before it.
     Ask(Question),
+    /// Hand out no more records of these partitions, nor begin with them, from this moment on: the member left the group though the
+    /// application has not answered yet. [`QuestionKind::Lost`] tells it once it has.
+    TakeAway(Vec<TopicPartition>),
     /// Tell the application of an error; the membership goes on by itself unless the error is fatal.
     Report(Error),
     /// It is over.

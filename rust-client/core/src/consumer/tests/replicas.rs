@@ -151,13 +151,17 @@ fn a_topic_made_anew_is_read_as_the_policy_says() {
         assert!(bench.refreshes());
         let (token, ..) = bench.fetch();
         bench.answer(token, vec![failed(ErrorCode::UnknownTopicId)]);
+        let held = bench.take();
         bench.cluster = cluster(2, Uuid([8; 16]), &[(1, 0)]);
+        assert!(held.is_valid() && bench.fetcher.is_made_anew(&key(0), &bench.cluster));
         bench.pass(Duration::from_secs(1));
-        assert_eq!(values(&bench.take()), ["v10", "v11"], "what was read before stays good");
+        assert!(!bench.fetcher.is_made_anew(&key(0), &bench.cluster));
+        assert!(!held.is_valid() && values(&held).is_empty(), "its offsets mean something else now");
+        assert_eq!(bench.fetcher.position(&key(0)).unwrap().offset(), None, "nothing to commit");
         assert_eq!(bench.fetcher.metrics().resets, 1);
         if policy == ResetPolicy::None {
             let error = bench.error();
-            assert_eq!((error.kind(), error.offset(), error.next_offset()), (ErrorKind::OffsetReset, Some(12), Some(0)));
+            assert_eq!((error.kind(), error.offset(), error.next_offset()), (ErrorKind::OffsetReset, Some(10), Some(0)));
             bench.no_fetch();
             bench.fetcher.seek(&key(0), StartAt::Beginning).unwrap();
         } else {
@@ -174,17 +178,35 @@ fn a_topic_made_anew_is_read_as_the_policy_says() {
 }
 
 #[test]
-fn what_is_on_its_way_when_a_topic_is_made_anew_comes_before_the_error() {
-    let mut bench = Bench::new(ConsumerSettings { reset: ResetPolicy::None, ..ConsumerSettings::default() }, &[(1, 5)]);
-    bench.fetcher.assign([(key(0), StartAt::Offset(10))]);
-    let (token, ..) = bench.fetch();
-    bench.cluster = cluster(2, Uuid([8; 16]), &[(1, 0)]);
+fn what_is_on_its_way_or_waits_when_a_topic_is_made_anew_is_of_the_other_one() {
+    for decoded in [false, true] {
+        let mut bench = Bench::new(ConsumerSettings { reset: ResetPolicy::None, ..ConsumerSettings::default() }, &[(1, 5)]);
+        bench.fetcher.assign([(key(0), StartAt::Offset(10))]);
+        let (token, ..) = bench.fetch();
+        if decoded {
+            bench.answer(token, vec![data(0, batch(10, 2))]);
+            bench.decode();
+        }
+        bench.cluster = cluster(2, Uuid([8; 16]), &[(1, 0)]);
+        bench.poll();
+        if !decoded {
+            bench.answer(token, vec![data(0, batch(10, 2))]);
+            bench.decode();
+        }
+        bench.no_fetch();
+        assert_eq!(bench.error().offset(), Some(10));
+        assert!(bench.fetcher.take().is_none());
+    }
+}
+
+#[test]
+fn a_topic_made_anew_while_its_log_is_validated_is_not_mistaken_for_it() {
+    let mut bench = Bench::new(ConsumerSettings { reset: ResetPolicy::Earliest, ..ConsumerSettings::default() }, &[(1, 5)]);
+    bench.fetcher.assign([(key(0), StartAt::OffsetAndEpoch { offset: 10, leader_epoch: 5 })]);
     bench.poll();
-    bench.answer(token, vec![data(0, batch(10, 2))]);
-    bench.no_fetch();
-    bench.decode();
-    bench.no_fetch();
-    assert_eq!(values(&bench.take()), ["v10", "v11"]);
-    assert_eq!(bench.error().offset(), Some(12));
-    assert!(bench.fetcher.take().is_none());
+    let asked = |command: &ConsumerCommand| matches!(command, ConsumerCommand::OffsetForLeaderEpoch { .. });
+    assert!(bench.commands.iter().any(asked));
+    bench.commands.clear();
+    bench.cluster = cluster(2, Uuid([8; 16]), &[(1, 0)]);
+    assert_eq!(bench.list_offsets().1.topics[0].partitions[0].timestamp, EARLIEST_TIMESTAMP);
 }

@@ -393,7 +393,7 @@ impl World {
                 self.poll_interval_exceeded += 1;
             }
             MembershipCommand::Closed => self.clients[index].closed = true,
-            MembershipCommand::Follow { .. } => {}
+            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) => {}
         }
     }
 

@@ -85,7 +85,9 @@ impl ClassicMembership {
     pub(super) fn step(&mut self, now: Instant) -> bool {
         match self.state {
             State::Preparing | State::Departing | State::Reconciling | State::Fenced => self.ask_next(now),
-            State::Unjoined => self.join(now),
+            // What it could not be asked before it left.
+            State::Unsubscribed => self.ask_next(now),
+            State::Unjoined => self.ask_next(now) || self.asked.is_none() && self.join(now),
             State::Stable => {
                 if self.rejoin.is_none() && self.topics != self.joined_topics {
                     self.rejoin = Some("the subscription changed");
@@ -206,12 +208,14 @@ impl ClassicMembership {
         }
     }
 
-    /// The bound of leaving has passed: what is unanswered stays so.
+    /// The bound of leaving has passed: nobody waits for answers any more. What the application still has is lost; it hears so once it
+    /// has answered what it was asked last.
     fn give_up_leaving(&mut self, now: Instant) {
         if self.state == State::Departing {
             self.questions.clear();
-            self.asked = None;
-            self.owned.clear();
+            if self.closing.is_none() && !self.owned.is_empty() {
+                self.outbox.push(MembershipCommand::TakeAway(self.owned.iter().cloned().collect()));
+            }
             self.signal(now, Signal::Answered);
         }
         if self.state == State::Leaving {
@@ -262,7 +266,8 @@ impl ClassicMembership {
         if matches!(self.state, State::Departing | State::Leaving) {
             due(self.leave_by);
         }
-        if self.state == State::Unjoined && self.coordinator.is_some() && !self.await_poll && !self.is_poll_overdue(now) {
+        let waits = self.asked.is_some() || self.coordinator.is_none() || self.await_poll || self.is_poll_overdue(now);
+        if self.state == State::Unjoined && !waits {
             due(self.retry_at);
         }
         if self.requires_polls() && !self.is_poll_overdue(now) {

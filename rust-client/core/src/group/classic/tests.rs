@@ -577,6 +577,59 @@ fn who_unsubscribes_while_it_gives_partitions_up_is_asked_once() {
     assert!(matches!(one.sent().1, GroupRequest::LeaveGroup(_)));
 }
 
+/// What no records may be handed out of any more.
+fn taken_away(one: &mut One) -> Vec<i32> {
+    one.poll();
+    let place = one.commands.iter().position(|command| matches!(command, MembershipCommand::TakeAway(_))).expect("it is said");
+    let MembershipCommand::TakeAway(partitions) = one.commands.remove(place) else { unreachable!() };
+    partitions.iter().map(|partition| partition.partition).collect()
+}
+
+#[test]
+fn who_has_not_answered_when_its_member_has_left_hears_what_it_lost() {
+    // Asked last: what was assigned to it, or what it is to give up.
+    for (asked_last, lost) in [(QuestionKind::Assigned, true), (QuestionKind::Revoked, false)] {
+        let mut one = if lost { One::started(&["range"]) } else { One::stable(&["range"], &[0, 1]) };
+        if lost {
+            one.assigned(1, &[0, 1]);
+        }
+        one.event(MembershipEvent::Subscribed(BTreeSet::new()));
+        let (question, kind, _) = one.asked().expect("a question");
+        assert_eq!(kind, asked_last);
+        one.pass(Duration::from_secs(60));
+        assert_eq!(one.member.state, State::Unsubscribed);
+        assert_eq!(taken_away(&mut one), [0, 1]);
+        assert!(matches!(one.sent().1, GroupRequest::LeaveGroup(_)));
+        assert_eq!((one.asked(), one.member.identity()), (None, None), "one question at a time");
+        // It may subscribe again at once, and joins when everything is answered.
+        one.event(MembershipEvent::Subscribed(BTreeSet::from(["t".into()])));
+        one.pass(Duration::from_secs(1));
+        assert!(one.commands().is_empty());
+        assert_eq!(one.member.status(one.now).held_up_by, Some(HeldUpBy::Application(asked_last)));
+        one.event(MembershipEvent::Answered { question });
+        if lost {
+            one.answers(QuestionKind::Lost, &[0, 1]);
+        }
+        assert_eq!((one.asked(), one.owned()), (None, Vec::new()));
+        assert_eq!(one.joins().1.member_id, "", "as another member");
+    }
+}
+
+#[test]
+fn what_was_lost_is_told_to_one_that_subscribes_to_nothing_too() {
+    let mut one = One::started(&["range"]);
+    one.assigned(1, &[0]);
+    one.event(MembershipEvent::Subscribed(BTreeSet::new()));
+    let (question, ..) = one.asked().expect("a question");
+    one.pass(Duration::from_secs(60));
+    assert_eq!(taken_away(&mut one), [0]);
+    one.commands.clear();
+    one.event(MembershipEvent::Answered { question });
+    one.answers(QuestionKind::Lost, &[0]);
+    assert_eq!((one.member.state, one.owned()), (State::Unsubscribed, Vec::new()));
+    assert!(one.commands().is_empty());
+}
+
 #[test]
 fn a_commit_that_was_refused_tells_of_the_generation() {
     let mut one = One::stable(&["range"], &[0]);
