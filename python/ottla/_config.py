@@ -7,8 +7,6 @@ from typing import Any
 
 from ._error import invalid, refused
 
-EXIT_PROPERTY = "exit.flush.timeout.ms"
-
 _CALLBACKS = ("error_cb", "stats_cb", "throttle_cb", "log_cb", "oauth_cb", "on_commit", "on_delivery", "logger")
 
 
@@ -36,7 +34,6 @@ class Configuration:
             given = {**topic, **given}
         self.callbacks: dict[str, Any] = {}
         self.properties: list[tuple[str, str]] = []
-        self.exit_seconds: float | None = None
         for name, value in given.items():
             if not isinstance(name, str):
                 raise TypeError("names of properties must be str")
@@ -44,8 +41,6 @@ class Configuration:
             name = "on_delivery" if name in ("dr_cb", "dr_msg_cb") else name
             if name in _CALLBACKS:
                 self._callback(who, name, value, known)
-            elif name == EXIT_PROPERTY:
-                self.exit_seconds = float(value) / 1000
             elif value is not None:
                 self.properties.append((name, value_text(name, value)))
         if not any(name in ("bootstrap.servers", "metadata.broker.list") for name, _ in self.properties):

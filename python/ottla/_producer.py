@@ -21,10 +21,10 @@ sending: weakref.WeakSet[_ottla.SendingProducer] = weakref.WeakSet()
 
 @atexit.register
 def _at_exit() -> None:
-    """What is still queued goes out, each producer's within its ``exit.flush.timeout.ms`` (1 s)."""
+    """What is still queued goes out, each producer's within its ``exit.timeout.ms`` (1 s)."""
     lost = _ottla.flush_all(list(_producers), list(sending))
     if lost:
-        what = f"{lost} records were not delivered before the end of the process: flush() first, or raise exit.flush.timeout.ms"
+        what = f"{lost} records were not delivered before the end of the process: flush() first, or raise exit.timeout.ms"
         warnings.warn(what, ResourceWarning, stacklevel=1)
 
 
@@ -42,7 +42,7 @@ class Producer(_ottla.Producer):
     def __init__(self, *args: Any, **config: Any) -> None:
         configuration = Configuration("Producer", args, config, _KNOWN)
         callbacks = configuration.callbacks
-        self._open(configuration.properties, callbacks.get("on_delivery"), callbacks, configuration.exit_seconds)
+        self._open(configuration.properties, callbacks.get("on_delivery"), callbacks)
         _producers.add(self)
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:

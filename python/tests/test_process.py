@@ -37,7 +37,7 @@ def test_ctrl_c_ends_any_wait(broker, call):
     program = """
         import sys, ottla
         servers = {"bootstrap.servers": sys.argv[1]}
-        producer = ottla.Producer({**servers, "exit.flush.timeout.ms": 1})
+        producer = ottla.Producer({**servers, "exit.timeout.ms": 1})
         producer.produce("t", b"v")
         consumer = ottla.Consumer({**servers, "group.id": "g"})
         print("ready", flush=True)
@@ -52,7 +52,7 @@ def test_ctrl_c_ends_any_wait(broker, call):
 def test_a_process_that_ends_sends_what_is_queued(broker, topic, consumer):
     program = """
         import sys, ottla
-        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "linger.ms": 60000, "exit.flush.timeout.ms": 20000})
+        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "linger.ms": 60000, "exit.timeout.ms": 20000})
         for i in range(1000):
             producer.produce(sys.argv[2], str(i), on_delivery=lambda err, msg: None)
         """
@@ -67,7 +67,7 @@ def test_what_can_not_be_sent_at_the_end_is_counted(broker, topic):
     broker.add_fault(api="Produce", silence=True)
     program = """
         import sys, ottla
-        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "exit.flush.timeout.ms": 50})
+        producer = ottla.Producer({"bootstrap.servers": sys.argv[1], "exit.timeout.ms": 50})
         for i in range(7):
             producer.produce(sys.argv[2], str(i))
         """

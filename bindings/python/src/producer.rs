@@ -7,7 +7,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ottla::{Client, ClientEvent, Config, DeliveryReport, Error, ErrorKind, Record, TopicProducer};
 use ottla_bindings::exit::Leaving;
@@ -119,9 +119,6 @@ pub(crate) fn config(py: Python<'_>, face: Face, properties: &[(String, String)]
     config.set_all(properties.iter().map(|(name, value)| (name, value))).map_err(|error| errors::raise(py, &error))?;
     Ok(config)
 }
-
-/// How long a producer may go on at the end of the process, unless it says otherwise.
-pub(crate) const EXIT_LIMIT: Duration = Duration::from_secs(1);
 
 impl Producer {
     fn inner(&self) -> PyResult<&Inner> {
@@ -439,22 +436,21 @@ impl Producer {
         properties: Vec<(String, String)>,
         default_callback: Option<Py<PyAny>>,
         callbacks: &Bound<'_, PyDict>,
-        exit_seconds: Option<f64>,
     ) -> PyResult<()> {
         let config = config(py, Face::Librdkafka, &properties)?;
         let callbacks = events::Callbacks::new(callbacks)?;
         let statistics = events::statistics(config.get("client.id").unwrap_or_default(), "producer");
         let queue = Queue::new();
         let made = py.detach(|| {
+            let limit = config.client()?.exit_timeout;
             let client = Client::builder().config(config).observer(events::observer(&queue, Event::Client)).build()?;
             let producer = client.producer_builder().reports(true).build()?;
-            Ok::<_, Error>((client, producer))
+            Ok::<_, Error>((client, producer, limit))
         });
-        let (client, producer) = made.map_err(|error| errors::raise(py, &error))?;
+        let (client, producer, limit) = made.map_err(|error| errors::raise(py, &error))?;
         let relayed = queue.clone();
         producer.reports().relay_to(Some(Arc::new(move |report| relayed.push(Event::Report(report)))));
         let outstanding = Outstanding::default();
-        let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
         let (client, events) = (Kept::new(client), Kept::new(queue));

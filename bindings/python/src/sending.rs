@@ -21,7 +21,7 @@ use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
 use crate::port::{AioFuture, Port, Woken};
-use crate::producer::{EXIT_LIMIT, config, header_pairs};
+use crate::producer::{config, header_pairs};
 
 struct State {
     topic_object: *mut ffi::PyObject,
@@ -241,29 +241,28 @@ impl SendingProducer {
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 
-    #[pyo3(signature = (properties, key_serializer, value_serializer, exit_seconds, port = None))]
+    #[pyo3(signature = (properties, key_serializer, value_serializer, port = None))]
     fn _open(
         &self,
         py: Python<'_>,
         properties: Vec<(String, String)>,
         key_serializer: Option<Py<PyAny>>,
         value_serializer: Option<Py<PyAny>>,
-        exit_seconds: Option<f64>,
         port: Option<Py<Port>>,
     ) -> PyResult<()> {
         let config = config(py, Face::Rust, &properties)?;
         let made = py.detach(|| {
+            let limit = config.client()?.exit_timeout;
             let client = Client::builder().config(config).build()?;
             let producer = client.producer_builder().reports(port.is_some()).build()?;
-            Ok::<_, Error>((client, producer))
+            Ok::<_, Error>((client, producer, limit))
         });
-        let (client, producer) = made.map_err(|error| errors::raise(py, &error))?;
+        let (client, producer, limit) = made.map_err(|error| errors::raise(py, &error))?;
         if let Some(port) = &port {
             let queue = port.get().queue(py)?.clone();
             producer.reports().relay_to(Some(Arc::new(move |report| queue.push(Woken::Report(report)))));
         }
         let outstanding = Outstanding::default();
-        let limit = limit(exit_seconds).unwrap_or(EXIT_LIMIT);
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
         let inner = Inner { kept, client: Kept::new(client), outstanding, serializers: [key_serializer, value_serializer], port };

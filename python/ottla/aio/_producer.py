@@ -50,7 +50,7 @@ class AIOKafkaProducer:
             raise AssertionError("the producer was started already")
         self._port = Port()
         try:
-            call(self._native._open, self._properties, *self._serializers, None, self._port.native)
+            call(self._native._open, self._properties, *self._serializers, self._port.native)
             sending.add(self._native)
             await self._port.connected(self._native, self._servers, self._timeout)
         except BaseException:

@@ -10,14 +10,14 @@ from .._producer import sending
 from ._options import properties
 from .errors import KafkaConfigurationError, KafkaTimeoutError, translated
 
-_OWN = frozenset({"key_serializer", "value_serializer", "exit_flush_timeout_ms", "buffer_memory", "batch_size", "retries"})
+_OWN = frozenset({"key_serializer", "value_serializer", "exit_timeout_ms", "buffer_memory", "batch_size", "retries"})
 _REFUSED = frozenset({"transactional_id", "partitioner", "proxy_url", "ssl_context", "sasl_oauth_token_provider"})
 
 
 class KafkaProducer(_ottla.SendingProducer):
     """Sends records: ``send`` answers at once with a future of the record's metadata.
 
-    What is still queued when the process ends goes out within ``exit_flush_timeout_ms`` (1 s).
+    What is still queued when the process ends goes out within ``exit_timeout_ms`` (1 s).
     """
 
     def __init__(self, **options: Any) -> None:
@@ -31,13 +31,14 @@ class KafkaProducer(_ottla.SendingProducer):
             made.append(("batch.size", str(size)) if size else ("batch.num.messages", "1"))
         if (retries := options.get("retries")) is not None and retries != float("inf"):
             made.append(("retries", str(int(retries))))
-        limit = options.get("exit_flush_timeout_ms")
+        if (exit_timeout := options.get("exit_timeout_ms")) is not None:
+            made.append(("exit.timeout.ms", str(int(exit_timeout))))
         key_serializer, value_serializer = options.get("key_serializer"), options.get("value_serializer")
         for one in (key_serializer, value_serializer):
             if one is not None and not callable(one) and not hasattr(one, "serialize"):
                 raise KafkaConfigurationError("a serializer is callable, or has a method serialize(topic, value)")
         try:
-            self._open(made, key_serializer, value_serializer, None if limit is None else limit / 1000)
+            self._open(made, key_serializer, value_serializer)
         except KafkaException as exception:
             raise translated(exception) from None
         sending.add(self)
