@@ -433,7 +433,10 @@ impl Consumer {
     ///
     /// # Errors
     /// [`ErrorKind::State`] while the consumer subscribes: then its group assigns.
-    pub fn incremental_assign<T: AsRef<str>>(&self, partitions: impl IntoIterator<Item = (T, i32, StartAt)>) -> Result<(), Error> {
+    pub fn incremental_assign<T: AsRef<str>>(
+        &self,
+        partitions: impl IntoIterator<Item = (T, i32, StartAt)>,
+    ) -> Result<(), Error> {
         self.assigns_by_hand()?;
         let partitions: Vec<(TopicPartition, StartAt)> =
             partitions.into_iter().map(|(topic, partition, at)| (TopicPartition::new(topic.as_ref(), partition), at)).collect();

@@ -15,9 +15,9 @@ use ottla_core::metadata::PartitionInfo;
 use ottla_core::metrics::{ProducerMetrics, ProducerSnapshot};
 use ottla_core::producer::{Accumulator, AppendError, Command, DeliveryReport, ProducerSettings, RecordRef, Sender, Topic};
 use ottla_core::time::Clock;
+use ottla_protocol::Text;
 use ottla_protocol::messages::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use ottla_protocol::messages::produce::{ProduceRequest, ProduceResponse};
-use ottla_protocol::Text;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::client::ClientInner;

@@ -99,8 +99,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_said() {
-        for pattern in ["^(", "^[z-a]", "^a{3,2}", "^(?P<n", "^\\", &format!("^{}", "(".repeat(10_000)), "^(a{1000}){1000}"]
-        {
+        for pattern in ["^(", "^[z-a]", "^a{3,2}", "^(?P<n", "^\\", &format!("^{}", "(".repeat(10_000)), "^(a{1000}){1000}"] {
             let error = Subscription::of([pattern]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.to_string().contains("regular expression"), "{error}");

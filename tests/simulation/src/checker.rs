@@ -252,6 +252,9 @@ fn stretches(
     let is_current = |offset: i64, id: usize| current.get(&offset) == Some(&id);
     let truncated =
         |at: u64, from: i64| history.truncated.iter().any(|(when, of, end)| *of == place && *when <= at && *end <= from);
+    // What was truncated after it was read may have been sent again, and lie where it lay before: that tells nothing.
+    let rewritten =
+        |at: u64, offset: i64| history.truncated.iter().any(|(when, of, end)| *of == place && *when > at && *end <= offset);
     let deleted = |at: u64| history.deleted.iter().any(|(when, topic)| *topic == place.0 && *when <= at);
     let mut last: Option<(i64, usize)> = None;
     let mut expected: Option<i64> = None;
@@ -279,6 +282,7 @@ fn stretches(
                     && deletions == 0
                     && is_current(*offset, *id)
                     && !is_current(before, lost)
+                    && !rewritten(*when, *offset)
                 {
                     found.push(format!(
                         "consumer {consumer} read record {lost} at {} offset {before}, which was truncated, and went on behind it with record {id} (at {when} ms)",
