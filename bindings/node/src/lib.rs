@@ -1,8 +1,8 @@
 //! Ottla for Node: the addon under the package `ottla`, which has KafkaJS's API and is written in TypeScript.
 //!
 //! Here are numbers for handles, promises for what takes time, and the few calls that cross for each send and each batch. All
-//! runs on the event loop's thread: the client's futures are polled there when their wakers ring ([`event_loop`]). What comes and
-//! goes by the thousand crosses as one piece: [`records`] out, [`batch`] in.
+//! runs on the event loop's thread: the client's futures are polled there when their wakers ring (`event_loop`). What comes and
+//! goes by the thousand crosses as one piece: `records` out, `batch` in.
 
 #![allow(unsafe_code, reason = "Node-API is a C interface; each block says why it holds")]
 #![allow(unreachable_pub, reason = "what the macro exports is public")]

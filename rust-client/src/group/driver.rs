@@ -115,6 +115,10 @@ impl Driver {
         }
         // Who waits for something hears that it will not come.
         let mut inner = self.group.inner();
+        if inner.committer.is_committing() && inner.close_error.is_none() {
+            let what = "what was consumed is not known to be committed: the coordinator has not answered within close.timeout.ms";
+            inner.close_error = Some(Error::new(ErrorKind::Timeout, what).with_group(self.group.config.group_id.as_str()));
+        }
         inner.commits.clear();
         inner.fetches.clear();
     }
