@@ -77,6 +77,23 @@ pub fn arbitrary(random: &mut Random, hostile: bool) -> Vec<u8> {
     bytes
 }
 
+/// A valid batch whose records have keys, as a compacted topic takes them.
+pub fn keyed(random: &mut Random) -> Vec<u8> {
+    let mut builder = BatchBuilder::new(Vec::new());
+    for at in 0..1 + random.below(5) {
+        let none: [(&str, Option<&[u8]>); 0] = [];
+        builder.append(1_600_000_000_000 + at as i64, Some(b"key"), Some(&random.bytes()), none).expect("it fits");
+    }
+    let (records, meta) = builder.finish();
+    let codec = Compression::ALL[random.below(5)];
+    let mut header = BatchHeader::for_batch(&meta, Attributes::default().with_compression(codec));
+    let mut stored = Vec::new();
+    compress(codec, None, &records, &mut stored).expect("anything can be compressed");
+    let mut bytes = seal_header(&mut header, &stored).to_vec();
+    bytes.extend(stored);
+    bytes
+}
+
 /// Makes length and CRC right again after a change, so that what is inside is looked at.
 pub fn repair(bytes: &mut [u8]) {
     let Some(counted) = bytes.len().checked_sub(12) else { return };

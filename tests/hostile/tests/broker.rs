@@ -130,7 +130,10 @@ fn hostile(random: &mut Random, valid: &[Request], messages: &messages::Messages
 fn batches_that_lie(random: &mut Random) -> Vec<u8> {
     let mut bytes = Vec::new();
     for name in ["garbage", "compacted"] {
-        let records = Records::from(Bytes::from(batches::arbitrary(random, true)));
+        // Of those that lie hardly any has a key for each record.
+        let is_keyed = name == "compacted" && random.below(8) == 0;
+        let batch = if is_keyed { batches::keyed(random) } else { batches::arbitrary(random, true) };
+        let records = Records::from(Bytes::from(batch));
         let partition = PartitionProduceData { index: 0, records: Some(records), ..Default::default() };
         let topic = TopicProduceData { name: name.into(), partition_data: vec![partition], ..Default::default() };
         let request = ProduceRequest { acks: 1, timeout_ms: 100, topic_data: vec![topic], ..Default::default() };
