@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use crate::admin::Admin;
 use crate::consumer::Consumer;
 use crate::group::ConsumerBuilder;
+use crate::hedge::first_of;
 use crate::metrics::{ClientCounters, ClientSnapshot};
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
@@ -453,13 +454,15 @@ impl ClientInner {
         known
     }
 
+    /// A broker of the cluster.
+    pub(crate) fn broker(&self, id: i32) -> Result<BrokerInfo, Error> {
+        let absent = || Error::new(ErrorKind::Transport, format!("broker {id} is not in the cluster's metadata")).retriable();
+        self.cluster().brokers.get(&id).cloned().ok_or_else(absent)
+    }
+
     /// The connection to a broker of the cluster. Runs on the IO runtime.
     pub(crate) async fn connection(&self, broker: i32, purpose: Purpose) -> Result<Arc<Connection>, Error> {
-        let cluster = self.cluster();
-        let Some(info) = cluster.brokers.get(&broker) else {
-            return Err(Error::new(ErrorKind::Transport, format!("broker {broker} is not in the cluster's metadata")).retriable());
-        };
-        self.connections.get(info, purpose).await
+        self.connections.get(&self.broker(broker)?, purpose).await
     }
 
     /// Asks one broker. Runs on the IO runtime.
@@ -475,6 +478,26 @@ impl ClientInner {
     {
         let connection = self.connection(broker, purpose).await?;
         Ok(connection.call(request, None, timeout, self.client_id.as_ref()).await?.0)
+    }
+
+    /// Asks a broker in the newest version that both know and `at_most` allows, which `fit` makes the request fit. Runs on the IO
+    /// runtime.
+    pub(crate) async fn call_fitted<R: Request>(
+        &self,
+        broker: &BrokerInfo,
+        purpose: Purpose,
+        mut request: R,
+        fit: impl FnOnce(&mut R, i16),
+        at_most: Option<i16>,
+        timeout: Duration,
+    ) -> Result<R::Response, Error>
+    where
+        R::Response: Send + 'static,
+    {
+        let connection = self.connections.get(broker, purpose).await?;
+        let version = connection.ready().await?.version_of::<R>(at_most)?;
+        fit(&mut request, version);
+        Ok(connection.call(&request, Some(version), timeout, self.client_id.as_ref()).await?.0)
     }
 
     /// Asks any broker, one after another until one answers. Runs on the IO runtime.
@@ -544,43 +567,12 @@ impl ClientInner {
         R: Request + Clone + Send + Sync + 'static,
         R::Response: Send + 'static,
     {
-        let mut candidates = self.candidates().into_iter();
-        let mut asked: JoinSet<Result<R::Response, Error>> = JoinSet::new();
-        let mut last = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
-        loop {
-            let next = candidates.next();
-            let more = next.is_some();
-            if let Some(broker) = next {
-                let (client, mut request) = (self.clone(), request.clone());
-                asked.spawn(async move {
-                    let connection = client.connections.get(&broker, Purpose::Common).await?;
-                    let version = connection.ready().await?.version_of::<R>(None)?;
-                    fit(&mut request, version);
-                    Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
-                });
-            }
-            loop {
-                let answer = tokio::select! {
-                    biased;
-                    answer = asked.join_next() => answer,
-                    () = tokio::time::sleep(self.settings.retry_backoff_max), if more => break,
-                };
-                match answer {
-                    None if more => break,
-                    None => return Err(last),
-                    Some(Ok(Ok(response))) => return Ok(response),
-                    Some(Ok(Err(error))) if error.kind() == ErrorKind::Closed => return Err(error),
-                    Some(Ok(Err(error))) => {
-                        last = error;
-                        if more {
-                            break;
-                        }
-                    }
-                    // The runtime ends.
-                    Some(Err(_)) => {}
-                }
-            }
-        }
+        let attempts = self.candidates().into_iter().map(|broker| {
+            let (client, request) = (self.clone(), request.clone());
+            async move { client.call_fitted(&broker, Purpose::Common, request, fit, None, timeout).await }
+        });
+        let none = Error::new(ErrorKind::AllBrokersDown, "no broker is known");
+        first_of(attempts, self.settings.retry_backoff_max, none).await
     }
 }
 

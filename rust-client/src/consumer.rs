@@ -861,14 +861,11 @@ async fn fetch(
     client: &ClientInner,
     broker: i32,
     purpose: Purpose,
-    mut request: FetchRequest,
+    request: FetchRequest,
     max_version: Option<i16>,
     timeout: Duration,
 ) -> Result<FetchResponse, Error> {
-    let connection = client.connection(broker, purpose).await?;
-    let version = connection.ready().await?.version_of::<FetchRequest>(max_version)?;
-    fit_fetch_request(&mut request, version);
-    let response = connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0;
+    let response = client.call_fitted(&client.broker(broker)?, purpose, request, fit_fetch_request, max_version, timeout).await?;
     client.observer.throttled(broker, response.throttle_time_ms);
     Ok(response)
 }

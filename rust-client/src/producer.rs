@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ottla_core::completion::{RecordHandle, Written};
-use ottla_core::config::{Acks, Config, ProducerConfig};
+use ottla_core::config::{Acks, ProducerConfig};
 use ottla_core::error::{Error, ErrorKind};
 use ottla_core::event_queue::EventQueue;
 use ottla_core::metadata::PartitionInfo;
@@ -23,6 +23,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::client::ClientInner;
 use crate::network::{Connection, Purpose};
 use crate::observer::ClientEvent;
+use crate::overrides::Overrides;
 use crate::runtime::block_on;
 
 /// A record to send, borrowed from the caller: it is encoded once, straight into its batch.
@@ -127,23 +128,20 @@ impl Delivery {
 /// How a producer is made when the client's configuration alone is not enough.
 pub struct ProducerBuilder {
     client: Arc<ClientInner>,
-    config: Config,
-    error: Option<Error>,
+    overrides: Overrides,
     reports: bool,
 }
 
 impl ProducerBuilder {
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
-        let config = client.config.clone();
-        Self { client, config, error: None, reports: false }
+        let overrides = Overrides::of(&client.config);
+        Self { client, overrides, reports: false }
     }
 
     /// Sets a property for this producer only. What is wrong with it, [`ProducerBuilder::build`] says.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        if let Err(error) = self.config.set(name, value) {
-            self.error.get_or_insert(error);
-        }
+        self.overrides.set(name, value);
         self
     }
 
@@ -160,10 +158,7 @@ impl ProducerBuilder {
     /// # Errors
     /// If a property was not known or not allowed, or if they contradict each other.
     pub fn build(self) -> Result<Producer, Error> {
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        let config = self.config.producer()?;
+        let config = self.overrides.finish()?.producer()?;
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
         let clock: Arc<dyn Clock> = self.client.clock.clone();

@@ -2,35 +2,32 @@
 
 use std::sync::Arc;
 
-use ottla_core::config::Config;
 use ottla_core::error::Error;
 use ottla_core::group::assignor::PartitionAssignor;
 
 use super::RebalanceListener;
 use crate::client::ClientInner;
 use crate::consumer::Consumer;
+use crate::overrides::Overrides;
 
 /// How a consumer is made when the client's configuration alone is not enough.
 pub struct ConsumerBuilder {
     client: Arc<ClientInner>,
-    config: Config,
-    error: Option<Error>,
+    overrides: Overrides,
     assignors: Vec<Arc<dyn PartitionAssignor>>,
     listener: Option<Arc<dyn RebalanceListener>>,
 }
 
 impl ConsumerBuilder {
     pub(crate) fn new(client: Arc<ClientInner>) -> Self {
-        let config = client.config.clone();
-        Self { client, config, error: None, assignors: Vec::new(), listener: None }
+        let overrides = Overrides::of(&client.config);
+        Self { client, overrides, assignors: Vec::new(), listener: None }
     }
 
     /// Sets a property for this consumer only. What is wrong with it, [`ConsumerBuilder::build`] says.
     #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
-        if let Err(error) = self.config.set(name, value) {
-            self.error.get_or_insert(error);
-        }
+        self.overrides.set(name, value);
         self
     }
 
@@ -60,9 +57,6 @@ impl ConsumerBuilder {
     /// # Errors
     /// If a property was not known or not allowed, or if they contradict each other.
     pub fn build(self) -> Result<Consumer, Error> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Consumer::with_config(self.client, &self.config, self.assignors, self.listener),
-        }
+        Consumer::with_config(self.client, &self.overrides.finish()?, self.assignors, self.listener)
     }
 }

@@ -359,7 +359,7 @@ async fn ask<R: Request>(
     client: &ClientInner,
     broker: &BrokerInfo,
     purpose: Purpose,
-    mut request: R,
+    request: R,
     fit: impl FnOnce(&mut R, i16),
     at_most: Option<i16>,
     timeout: Duration,
@@ -367,12 +367,7 @@ async fn ask<R: Request>(
 where
     R::Response: Send + 'static,
 {
-    let asking = async {
-        let connection = client.connections.get(broker, purpose).await?;
-        let version = connection.ready().await?.version_of::<R>(at_most)?;
-        fit(&mut request, version);
-        Ok(connection.call(&request, Some(version), timeout, client.client_id.as_ref()).await?.0)
-    };
+    let asking = client.call_fitted(broker, purpose, request, fit, at_most, timeout);
     match tokio::time::timeout(timeout, asking).await {
         Ok(answer) => answer,
         Err(_) => {

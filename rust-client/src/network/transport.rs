@@ -11,7 +11,8 @@ use std::time::Duration;
 use ottla_core::error::{Error, ErrorKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::JoinSet;
+
+use crate::hedge::first_of;
 
 /// What carries a connection's bytes.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -111,40 +112,16 @@ impl TcpConnector {
     }
 
     async fn open_one_of(&self, addresses: Vec<SocketAddr>) -> Result<Box<dyn Stream>, Error> {
-        let mut untried = addresses.into_iter();
-        // What is still being opened when one is there, or the caller gives up, is dropped with the set.
-        let mut opening = JoinSet::new();
-        let mut last = Error::new(ErrorKind::Resolve, "no address");
-        loop {
-            let next = untried.next();
-            let more = next.is_some();
-            if let Some(address) = next {
-                let reach = self.reach.clone();
-                opening.spawn(async move { (address, reach.dial(address).await) });
-            }
-            loop {
-                let opened = tokio::select! {
-                    biased;
-                    opened = opening.join_next() => opened,
-                    () = tokio::time::sleep(NEXT_ADDRESS), if more => break,
+        let attempts = addresses.into_iter().map(|address| {
+            let reach = self.reach.clone();
+            async move {
+                let failed = |error| {
+                    Error::new(ErrorKind::Transport, format!("no connection to {address}")).with_source(error).retriable()
                 };
-                match opened {
-                    Some(Ok((_, Ok(stream)))) => return Ok(stream),
-                    Some(Ok((address, Err(error)))) => {
-                        last = Error::new(ErrorKind::Transport, format!("no connection to {address}"))
-                            .with_source(error)
-                            .retriable();
-                        if more {
-                            break;
-                        }
-                    }
-                    // The runtime ends.
-                    Some(Err(_)) => {}
-                    None if more => break,
-                    None => return Err(last),
-                }
+                reach.dial(address).await.map_err(failed)
             }
-        }
+        });
+        first_of(attempts, NEXT_ADDRESS, Error::new(ErrorKind::Resolve, "no address")).await
     }
 }
 
