@@ -298,12 +298,32 @@ pub unsafe extern "C" fn rd_kafka_conf_dup(conf: *const rd_kafka_conf_s) -> *mut
     })
 }
 
-/// Tells C how setting a property went.
+/// How a property is set in a configuration.
+type Set<T> = fn(&mut T, &str, &str) -> Result<(), (rd_kafka_conf_res_t, String)>;
+
+/// Sets a property as C asks for it, and tells C how that went; a null takes back what was set.
 ///
 /// # Safety
-/// `errstr` is null or has room for so many bytes.
-unsafe fn answer(result: Result<(), (rd_kafka_conf_res_t, String)>, errstr: *mut c_char, size: usize) -> rd_kafka_conf_res_t {
-    match result {
+/// `conf` is null or a configuration of this library, `name` and `value` are null or texts, and `errstr` is null or has room for so
+/// many bytes.
+unsafe fn set_in<T>(
+    conf: *mut T,
+    set: Set<T>,
+    name: *const c_char,
+    value: *const c_char,
+    errstr: *mut c_char,
+    size: usize,
+) -> rd_kafka_conf_res_t {
+    // SAFETY: the caller's promise.
+    let (Some(conf), Some(name)) = (unsafe { conf.as_mut() }, unsafe { text(name) }) else {
+        // SAFETY: the caller's promise.
+        unsafe { write_text(errstr, size, "No configuration object or no property name was given") };
+        return INVALID;
+    };
+    let default = find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default);
+    // SAFETY: the caller's promise.
+    let value = if value.is_null() { default } else { unsafe { text(value) }.unwrap_or("\u{fffd}") };
+    match set(conf, name, value) {
         Ok(()) => OK,
         Err((code, words)) => {
             // SAFETY: the caller's promise.
@@ -322,19 +342,8 @@ pub unsafe extern "C" fn rd_kafka_conf_set(
     errstr: *mut c_char,
     errstr_size: usize,
 ) -> rd_kafka_conf_res_t {
-    guarded!(INVALID, {
-        // SAFETY: null, or a configuration of this library and texts.
-        let (Some(conf), Some(name)) = (unsafe { conf.as_mut() }, unsafe { text(name) }) else {
-            // SAFETY: the caller's buffer.
-            unsafe { write_text(errstr, errstr_size, "No configuration object or no property name was given") };
-            return INVALID;
-        };
-        let default = find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default);
-        // SAFETY: null or a text.
-        let value = if value.is_null() { default } else { unsafe { text(value) }.unwrap_or("\u{fffd}") };
-        // SAFETY: the caller's buffer.
-        unsafe { answer(conf.set(name, value), errstr, errstr_size) }
-    })
+    // SAFETY: null, or a configuration of this library; texts, and the caller's buffer.
+    guarded!(INVALID, { unsafe { set_in(conf, rd_kafka_conf_s::set, name, value, errstr, errstr_size) } })
 }
 
 /// `rd_kafka_topic_conf_new`.
@@ -370,19 +379,8 @@ pub unsafe extern "C" fn rd_kafka_topic_conf_set(
     errstr: *mut c_char,
     errstr_size: usize,
 ) -> rd_kafka_conf_res_t {
-    guarded!(INVALID, {
-        // SAFETY: null, or a configuration of this library and texts.
-        let (Some(conf), Some(name)) = (unsafe { conf.as_mut() }, unsafe { text(name) }) else {
-            // SAFETY: the caller's buffer.
-            unsafe { write_text(errstr, errstr_size, "No configuration object or no property name was given") };
-            return INVALID;
-        };
-        let default = find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default);
-        // SAFETY: null or a text.
-        let value = if value.is_null() { default } else { unsafe { text(value) }.unwrap_or("\u{fffd}") };
-        // SAFETY: the caller's buffer.
-        unsafe { answer(conf.set(name, value), errstr, errstr_size) }
-    })
+    // SAFETY: null, or a configuration of this library; texts, and the caller's buffer.
+    guarded!(INVALID, { unsafe { set_in(conf, rd_kafka_topic_conf_s::set, name, value, errstr, errstr_size) } })
 }
 
 /// `rd_kafka_conf_set_default_topic_conf`: takes the topic's configuration.

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::{Borrowed, PyClass, ffi};
 
 /// The names of a hot method's parameters, interned, so that a keyword is mostly found by its address.
 pub(crate) struct Names<const N: usize>([usize; N]);
@@ -224,4 +224,19 @@ pub(crate) fn add_method(
         }
     }
     Ok(())
+}
+
+/// What lies in the object that one of its class' fast methods was called with.
+///
+/// # Safety
+/// The interpreter called a method of that class with it, and the answer is not kept for longer than that call.
+pub(crate) unsafe fn value_of<'a, T>(object: *mut ffi::PyObject) -> &'a T
+where
+    T: PyClass<Frozen = pyo3::pyclass::boolean_struct::True> + Sync,
+{
+    // SAFETY: the descriptor has checked the class; the value lives in the object, which is alive while its method runs.
+    unsafe {
+        let value: *const T = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<T>().get();
+        &*value
+    }
 }

@@ -16,13 +16,13 @@ use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_core::config::Face;
 use ottla_protocol::record::TimestampType;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use pyo3::{Borrowed, ffi};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, finish, integer, is_none, seconds};
+use crate::arguments::{Names, add_method, finish, integer, is_none, seconds, value_of};
 use crate::gil::{Guarded, block_on, limit};
 use crate::listener::{Callbacks, Rebalances};
 use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE};
@@ -629,18 +629,6 @@ impl Drop for Consumer {
 static POLL: OnceLock<Names<1>> = OnceLock::new();
 static CONSUME: OnceLock<Names<2>> = OnceLock::new();
 
-/// The native consumer behind the first argument of one of its methods.
-///
-/// # Safety
-/// The interpreter called a method of that class with it.
-unsafe fn consumer_of<'a>(object: *mut ffi::PyObject) -> &'a Consumer {
-    // SAFETY: the descriptor has checked the class; the value lives in the object, which is alive while its method runs.
-    unsafe {
-        let consumer: *const Consumer = Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Consumer>().get();
-        &*consumer
-    }
-}
-
 unsafe extern "C" fn raw_poll(
     object: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
@@ -653,7 +641,7 @@ unsafe extern "C" fn raw_poll(
             let py = Python::assume_attached();
             let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
             let [timeout] = names.sort("poll", args, count, keywords)?;
-            let message = consumer_of(object).poll_fast(py, seconds(timeout)?)?;
+            let message = value_of::<Consumer>(object).poll_fast(py, seconds(timeout)?)?;
             Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
         }
     })
@@ -674,7 +662,7 @@ unsafe extern "C" fn raw_consume(
             let number = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
             let number = number.ok_or_else(|| PyValueError::new_err("num_messages must be between 0 and 1000000 (1M)"))?;
             let seconds = seconds(timeout)?;
-            Ok(Python::attach(|py| consumer_of(object).consume(py, number, limit(seconds)))?.into_ptr())
+            Ok(Python::attach(|py| value_of::<Consumer>(object).consume(py, number, limit(seconds)))?.into_ptr())
         }
     })
 }
@@ -692,7 +680,7 @@ unsafe extern "C" fn raw_next(
         }
         // SAFETY: a fast call of the interpreter's.
         unsafe {
-            let consumer = consumer_of(object);
+            let consumer = value_of::<Consumer>(object);
             let within = consumer.inner.get().and_then(|inner| inner.iteration);
             let message = consumer.poll_fast(Python::assume_attached(), within.map(|limit| limit.as_secs_f64()))?;
             if message.is_null() { Err(PyStopIteration::new_err(())) } else { Ok(message) }
@@ -713,7 +701,7 @@ unsafe extern "C" fn raw_take(
         }
         // SAFETY: a fast call of the interpreter's.
         unsafe {
-            let message = consumer_of(object).take(Python::assume_attached())?;
+            let message = value_of::<Consumer>(object).take(Python::assume_attached())?;
             Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
         }
     })

@@ -23,7 +23,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text};
+use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text, value_of};
 use crate::gil::{Guarded, block_on, limit};
 use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
 use crate::sending::SendingProducer;
@@ -557,30 +557,6 @@ impl Drop for Producer {
 static PRODUCE: OnceLock<Names<8>> = OnceLock::new();
 static POLL: OnceLock<Names<1>> = OnceLock::new();
 
-/// The native producer behind the first argument of one of its methods.
-///
-/// # Safety
-/// The interpreter called a method of that class with it.
-unsafe fn producer_of<'a>(object: *mut ffi::PyObject) -> &'a Producer {
-    // SAFETY: the descriptor has checked the class; the object is alive while its method runs.
-    unsafe { Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<Producer>().get_ref() }
-}
-
-use pyo3::Borrowed;
-
-/// A frozen class' value, for as long as the object lives.
-trait GetRef<'a> {
-    fn get_ref(self) -> &'a Producer;
-}
-
-impl<'a> GetRef<'a> for Borrowed<'a, '_, Producer> {
-    fn get_ref(self) -> &'a Producer {
-        let value: *const Producer = self.get();
-        // SAFETY: lives in the object, which is borrowed for that long.
-        unsafe { &*value }
-    }
-}
-
 unsafe extern "C" fn raw_produce(
     object: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
@@ -590,7 +566,7 @@ unsafe extern "C" fn raw_produce(
     finish(|| {
         // SAFETY: a fast call of the interpreter's.
         unsafe {
-            producer_of(object).produce(args, count, keywords)?;
+            value_of::<Producer>(object).produce(args, count, keywords)?;
             Ok(ffi::Py_NewRef(ffi::Py_None()))
         }
     })
@@ -605,7 +581,7 @@ unsafe extern "C" fn raw_poll(
     finish(|| {
         // SAFETY: a fast call of the interpreter's.
         unsafe {
-            let producer = producer_of(object);
+            let producer = value_of::<Producer>(object);
             let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
             let [timeout] = names.sort("poll", args, count, keywords)?;
             let seconds = seconds(timeout)?;

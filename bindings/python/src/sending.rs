@@ -10,13 +10,13 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::{Outstanding, exit};
 use ottla_core::config::Face;
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{Borrowed, ffi};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, text};
+use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, text, value_of};
 use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
@@ -335,12 +335,8 @@ unsafe extern "C" fn raw_send(
     keywords: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     finish(|| {
-        // SAFETY: a fast call of the interpreter's: the descriptor has checked the class, and the object is alive while this runs.
-        unsafe {
-            let producer: *const SendingProducer =
-                Borrowed::from_ptr(Python::assume_attached(), object).cast_unchecked::<SendingProducer>().get();
-            (*producer).send(args, count, keywords)
-        }
+        // SAFETY: a fast call of the interpreter's.
+        unsafe { value_of::<SendingProducer>(object).send(args, count, keywords) }
     })
 }
 
