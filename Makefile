@@ -78,8 +78,6 @@ proof: ## what takes too long for `make test`: the ignored tests one after anoth
 	@$(MAKE) --no-print-directory fuzz SECONDS=60
 	@echo "make proof: passed"
 
-.PHONY: c c-header test-c demo-c
-
 CBINDGEN_VERSION := 0.29.0
 CBINDGEN := .cache/cbindgen-$(CBINDGEN_VERSION)/bin/cbindgen
 
