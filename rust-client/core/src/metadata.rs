@@ -59,6 +59,14 @@ pub struct TopicInfo {
     pub partitions: Vec<PartitionInfo>,
 }
 
+impl TopicInfo {
+    /// Whether the topic is there, and only can't be described right now: it then has the partitions that it was last known to have.
+    fn has_passing_error(&self) -> bool {
+        use ErrorCode::{InconsistentTopicId, UnknownTopicId, UnknownTopicOrPartition};
+        self.error.is_retriable() && !matches!(self.error, UnknownTopicOrPartition | UnknownTopicId | InconsistentTopicId)
+    }
+}
+
 /// One state of the cluster. Never changed, only replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
@@ -81,6 +89,12 @@ impl Cluster {
     #[must_use]
     pub fn topic(&self, name: &Text) -> Option<&Arc<TopicInfo>> {
         self.topics.get(name).filter(|topic| topic.error == ErrorCode::None)
+    }
+
+    /// A topic with the partitions that it was last known to have, though it may be that it can't be described right now.
+    #[must_use]
+    pub fn last_known(&self, name: &Text) -> Option<&Arc<TopicInfo>> {
+        self.topics.get(name).filter(|topic| topic.error == ErrorCode::None || topic.has_passing_error())
     }
 
     /// Whether it is known that there is no such partition.
@@ -401,7 +415,10 @@ impl MetadataUpdater {
         };
         for topic in response.topics {
             let before = topic.name.as_ref().and_then(|name| self.cluster.topics.get(name));
-            if let Some(info) = topic_info(topic, before.map(AsRef::as_ref)) {
+            if let Some(mut info) = topic_info(topic, before.map(AsRef::as_ref)) {
+                if let Some(before) = before.filter(|_| info.partitions.is_empty() && info.has_passing_error()) {
+                    (info.id, info.is_internal, info.partitions) = (before.id, before.is_internal, before.partitions.clone());
+                }
                 next.topics.insert(info.name.clone(), Arc::new(info));
             }
         }
@@ -605,6 +622,35 @@ mod tests {
         assert_eq!(whole, 1, "{refreshed:?}");
         let after = |from| refreshed.iter().filter(|at| (from..from + 3000).contains(*at)).count();
         assert_eq!((after(20_000), after(40_000)), (1, 1), "within two of the longest backoffs: {refreshed:?}");
+    }
+
+    #[test]
+    fn a_topic_that_can_t_be_described_for_a_moment_keeps_its_partitions_for_who_divides_them() {
+        let mut updater = updater();
+        let name = Text::from("t");
+        updater.follow(&name, false);
+        let mut now = Instant::from_micros(1_000_000);
+        let mut next = |updater: &mut MetadataUpdater, error: ErrorCode, count: i32| {
+            now = now.max(updater.deadline());
+            updater.poll(now).unwrap();
+            updater.refresh();
+            let partition = |partition_index| ottla_protocol::messages::metadata::MetadataResponsePartition {
+                partition_index,
+                leader_id: 1,
+                ..Default::default()
+            };
+            let mut response = answer(&[("t", error)]);
+            response.topics[0].partitions = (0..count).map(partition).collect();
+            let cluster = updater.on_response(now, response);
+            (cluster.topic(&name).map(|info| info.partitions.len()), cluster.last_known(&name).map(|info| info.partitions.len()))
+        };
+        assert_eq!(next(&mut updater, ErrorCode::LeaderNotAvailable, 0), (None, Some(0)), "it is being made");
+        assert_eq!(next(&mut updater, ErrorCode::None, 2), (Some(2), Some(2)));
+        assert_eq!(next(&mut updater, ErrorCode::LeaderNotAvailable, 0), (None, Some(2)));
+        assert_eq!(next(&mut updater, ErrorCode::LeaderNotAvailable, 0), (None, Some(2)), "and again");
+        assert_eq!(next(&mut updater, ErrorCode::None, 3), (Some(3), Some(3)));
+        assert_eq!(next(&mut updater, ErrorCode::UnknownTopicOrPartition, 0), (None, None), "it is gone");
+        assert_eq!(next(&mut updater, ErrorCode::LeaderNotAvailable, 0), (None, Some(0)), "and made anew");
     }
 
     fn hint(leader: i32, leader_epoch: i32) -> LeaderHint {

@@ -81,7 +81,8 @@ impl GroupTopics {
             if racks.contains_key(name) {
                 continue;
             }
-            let Some(topic) = cluster.topic(name).filter(|topic| !topic.partitions.is_empty()) else { continue };
+            // One that can't be described for a moment is no reason to take its partitions from all members.
+            let Some(topic) = cluster.last_known(name).filter(|topic| !topic.partitions.is_empty()) else { continue };
             let rack_of = |id: &i32| cluster.brokers.get(id).and_then(|broker| broker.rack.clone());
             let partitions = topic.partitions.iter().map(|partition| partition.replicas.iter().filter_map(rack_of).collect());
             racks.insert(name.clone(), partitions.collect());
