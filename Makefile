@@ -31,10 +31,12 @@ test-only: ## all tests, without set-up and lint
 	cargo test -p ottla-core --features shuttle --test threads --locked
 	cargo test -p ottla-simulation --features mutants --test mutants --locked
 
-test-faces: ## the tests of the faces of other languages (C's programs are part of test-only)
+# A command beside a live Apache Kafka, found in OTTLA_LIVE_KAFKA: a new one, or the one that is in the environment already.
+WITH_KAFKA = cargo build --quiet --locked -p ottla-tests --bin with_kafka && "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/with_kafka"
+
+test-faces: ## the tests of the faces of other languages, beside one live Kafka (C's programs are part of test-only)
 	@$(MAKE) --no-print-directory check-c-header
-	@$(MAKE) --no-print-directory test-python
-	@$(MAKE) --no-print-directory test-node
+	@$(WITH_KAFKA) $(MAKE) --no-print-directory test-python test-node
 
 lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
 	cargo fmt --all --check
@@ -119,9 +121,9 @@ clean: ## remove what was built (the fetched Kafka stays in .cache)
 node: setup-rust ## the Node package and its platform's package in dist/node, tried in an empty folder
 	@bash node/tools/pack.sh
 
-test-node: setup-rust ## the Node package's tests, against the broker in the box
+test-node: setup-rust ## the Node package's tests, against the broker in the box and a live Kafka
 	@bash node/tools/build.sh
-	cd node && node --test test/*.test.mjs
+	@$(WITH_KAFKA) sh -c 'cd node && exec node --test test/*.test.mjs'
 
 demo-node: setup-rust ## the main job from Node: files as messages out and back, byte for byte (ARGS="FOLDER")
 	@bash node/tools/build.sh release
@@ -132,9 +134,9 @@ demo-node: setup-rust ## the main job from Node: files as messages out and back,
 python: setup-rust ## the Python package as a wheel in dist/python, tried in an empty venv
 	@bash python/tools/pack.sh
 
-test-python: setup-rust ## the Python package's tests, against the broker in the box
+test-python: setup-rust ## the Python package's tests, against the broker in the box and a live Kafka
 	@bash python/tools/build.sh
-	cd python && ../.cache/python-venv/bin/python -m pytest -q
+	@$(WITH_KAFKA) sh -c 'cd python && exec ../.cache/python-venv/bin/python -m pytest -q'
 	cd python && ../.cache/python-venv/bin/python -m mypy
 
 demo-python: setup-rust ## the main job from Python: files as records out and back, byte for byte (ARGS="FILE...")
