@@ -157,6 +157,7 @@ impl Live<'_> {
                         Some(command) => {
                             self.application.network.count("waiter dropped", usize::from(begun.elapsed() > Duration::ZERO));
                             self.obey(command).await;
+                            self.stand();
                         }
                         None => self.ending = Some(Ending::Gone),
                     }
