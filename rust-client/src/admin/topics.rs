@@ -180,6 +180,60 @@ impl Admin {
     pub fn describe_topic_blocking(&self, name: &str) -> Result<TopicDescription, Error> {
         block_on(self.describe_topic(name))
     }
+
+    /// Topics with their partitions, leaders and replicas, by one request. A topic that is not there has the error
+    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    ///
+    /// # Errors
+    /// If no broker answered. What concerns a topic is its result.
+    pub async fn describe_topics(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        let named = |name: Text| MetadataRequestTopic { name: Some(name), ..MetadataRequestTopic::default() };
+        let topics: Vec<_> = names.into_iter().map(|name| named(Text::from(name.as_ref()))).collect();
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        Ok(descriptions(self.metadata(Some(topics)).await?))
+    }
+
+    /// [`Admin::describe_topics`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_topics`].
+    pub fn describe_topics_blocking(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        block_on(self.describe_topics(names))
+    }
+
+    /// All topics, Kafka's own included, with their partitions, leaders and replicas, by one request.
+    ///
+    /// # Errors
+    /// If no broker answered. What concerns a topic is its result.
+    pub async fn describe_all_topics(&self) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        Ok(descriptions(self.metadata(None).await?))
+    }
+
+    /// [`Admin::describe_all_topics`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_all_topics`].
+    pub fn describe_all_topics_blocking(&self) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        block_on(self.describe_all_topics())
+    }
+}
+
+/// What a broker tells of topics, by name.
+fn descriptions(response: MetadataResponse) -> BTreeMap<String, Result<TopicDescription, Error>> {
+    let told = response.topics.into_iter().filter_map(|topic| {
+        let name = topic.name.as_ref()?.to_string();
+        let checked = check(topic.error_code, None, &format!("while describing topic {name}"), &name);
+        Some((name, checked.map(|()| description(topic))))
+    });
+    told.collect()
 }
 
 fn description(topic: MetadataResponseTopic) -> TopicDescription {

@@ -92,6 +92,7 @@ impl Run {
                 let admin = self.client.admin();
                 drop(polled(admin.list_topics(), polls).map(Result::unwrap));
                 drop(polled(admin.describe_topic(&self.topic), polls).map(Result::unwrap));
+                drop(polled(admin.describe_topics([&self.topic]), polls).map(Result::unwrap));
                 drop(polled(admin.describe_cluster(), polls).map(Result::unwrap));
             }
             11 => {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
-use ottla::{Client, Consumer, Delivery, Error, NewTopic, Producer, Record, StartAt};
+use ottla::{Client, Consumer, Delivery, Error, ErrorCode, NewTopic, Producer, Record, StartAt};
 use ottla_broker::Broker;
 use ottla_tests::kafka::{LiveKafka, unique_name};
 
@@ -50,6 +50,11 @@ async fn the_whole_way(shared: &Shared) {
     admin.create_topic(NewTopic::new(&name).partitions(1)).await.unwrap();
     assert_eq!(described(client, &name).await.partitions.len(), 1);
     assert!(admin.list_topics().await.unwrap().contains(&name));
+    let mut both = admin.describe_topics([name.as_str(), "executor-nowhere"]).await.unwrap();
+    assert_eq!(both.remove(&name).unwrap().unwrap(), described(client, &name).await);
+    let nowhere = both.remove("executor-nowhere").unwrap().unwrap_err();
+    assert_eq!(nowhere.code(), Some(ErrorCode::UnknownTopicOrPartition));
+    assert!(admin.describe_all_topics().await.unwrap().get(&name).is_some_and(Result::is_ok));
     assert!(!admin.describe_cluster().await.unwrap().brokers.is_empty());
     let mut deliveries: Vec<Delivery> = Vec::new();
     for i in 0..RECORDS {
