@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs the body of a function that C calls; if it panics, says so on stderr and answers with the fallback.
 macro_rules! guarded {
@@ -71,4 +71,25 @@ pub(crate) unsafe fn write_text(buffer: *mut c_char, size: usize, text: &str) {
 /// A time that C gave: -1 (or less) is for ever.
 pub(crate) fn limit(timeout_ms: libc::c_int) -> Option<Duration> {
     u64::try_from(timeout_ms).ok().map(Duration::from_millis)
+}
+
+/// When a wait that C limited ends. `None`: never, or so late that no clock gets there.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// So many ms from now; -1 (or less) is never.
+    pub(crate) fn after(timeout_ms: libc::c_int) -> Self {
+        Self(limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit)))
+    }
+
+    /// How much time is left.
+    pub(crate) fn left(self) -> Option<Duration> {
+        self.0.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether no time is left.
+    pub(crate) fn is_over(self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
+    }
 }

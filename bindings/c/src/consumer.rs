@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Instant;
 
 use ottla::{
     Answering, Client, Consumer, Error, ErrorKind, OffsetAndMetadata, QuestionKind, Rebalance, RebalanceListener, StartAt,
@@ -12,7 +11,7 @@ use ottla::{
 };
 use ottla_bindings::fork::Kept;
 
-use crate::boundary::{c_string, limit};
+use crate::boundary::{Deadline, c_string};
 use crate::error::{
     self, ASSIGN_PARTITIONS, INVALID_ARG, NO_ERROR, REVOKE_PARTITIONS, UNKNOWN_GROUP, code, object_of, rd_kafka_error_s,
 };
@@ -336,14 +335,15 @@ pub unsafe extern "C" fn rd_kafka_subscription(rk: *mut rd_kafka_s, topics: *mut
 
 /// Serves a queue until there is a message, or the time is over.
 pub(crate) fn next_message(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int) -> *mut rd_kafka_message_s {
-    let end = limit(timeout_ms).map(|limit| Instant::now().checked_add(limit));
     // What was asked for in an earlier poll is over.
     let _ = crate::handle::yields();
+    let mut ready = std::ptr::null_mut();
+    if queue.ready(1, |message| ready = message) == 1 {
+        return ready;
+    }
+    let deadline = Deadline::after(timeout_ms);
     loop {
-        let left = match end {
-            Some(Some(end)) => Some(end.saturating_duration_since(Instant::now())),
-            _ => None,
-        };
+        let left = deadline.left();
         match queue.next(left) {
             Some(Item::Message(message)) => return message,
             Some(Item::Op(op)) => {

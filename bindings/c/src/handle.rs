@@ -8,14 +8,14 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla::{Client, Config, Error, ErrorKind};
 use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_bindings::wait::{Waited, wait};
 
-use crate::boundary::{c_string, limit, text, write_text};
+use crate::boundary::{Deadline, c_string, limit, text, write_text};
 use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
 use crate::consumer::Member;
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
@@ -386,10 +386,10 @@ pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_in
 #[unsafe(no_mangle)]
 pub extern "C" fn rd_kafka_wait_destroyed(timeout_ms: c_int) -> c_int {
     guarded!(-1, {
-        let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = Deadline::after(timeout_ms);
         let mut alive = lock(&ALIVE.0);
         while *alive > 0 {
-            let left = end.map_or(Duration::from_secs(3600), |end| end.saturating_duration_since(Instant::now()));
+            let left = deadline.left().unwrap_or(Duration::from_secs(3600));
             if left.is_zero() {
                 return -1;
             }
@@ -507,7 +507,7 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
         if handle.is_forked() {
             return error::STATE;
         }
-        let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = Deadline::after(timeout_ms);
         let producers = outlet.all();
         let flush_all = || {
             Box::pin(async {
@@ -520,7 +520,7 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
         let mut flushed = false;
         YIELD.set(false);
         loop {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            let left = deadline.left();
             let mut pop = handle.main.ops.pop();
             // Reports first: it is their being served that a flush waits for.
             let next = std::future::poll_fn(|context| match Pin::new(&mut pop).poll(context) {
@@ -543,7 +543,7 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
                 }
                 Waited::TimedOut | Waited::Interrupted => {}
             }
-            if YIELD.get() || end.is_some_and(|end| end <= Instant::now()) {
+            if YIELD.get() || deadline.is_over() {
                 return if outlet.outstanding.get() == 0 { NO_ERROR } else { TIMED_OUT };
             }
         }

@@ -1,5 +1,6 @@
 //! The cluster and its topics, as C looks into them.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int};
 use std::pin::pin;
 
@@ -105,7 +106,7 @@ impl Owned {
         answer
     }
 
-    fn of(cluster: &ClusterDescription, topics: &[(String, Result<TopicDescription, Error>)], from: &str) -> Box<Self> {
+    fn of(cluster: &ClusterDescription, topics: &Topics, from: &str) -> Box<Self> {
         let null = std::ptr::null_mut();
         let raw = rd_kafka_metadata {
             broker_cnt: 0,
@@ -150,20 +151,15 @@ impl Owned {
     }
 }
 
-type Described = (ClusterDescription, Vec<(String, Result<TopicDescription, Error>)>);
+type Topics = BTreeMap<String, Result<TopicDescription, Error>>;
 
-async fn describe(client: &Client, names: Option<Vec<String>>) -> Result<Described, Error> {
+async fn describe(client: &Client, names: Option<Vec<String>>) -> Result<(ClusterDescription, Topics), Error> {
     let admin = client.admin();
     let cluster = admin.describe_cluster().await?;
-    let names = match names {
-        Some(names) => names,
-        None => admin.list_topics().await?,
+    let topics = match names {
+        Some(names) => admin.describe_topics(names).await?,
+        None => admin.describe_all_topics().await?,
     };
-    let mut topics = Vec::with_capacity(names.len());
-    for name in names {
-        let described = admin.describe_topic(&name).await;
-        topics.push((name, described));
-    }
     Ok((cluster, topics))
 }
 

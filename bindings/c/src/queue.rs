@@ -77,17 +77,25 @@ impl Source {
         Arc::new(Self { consumer, handle, reading: Mutex::default(), progressed: AtomicI64::new(0) })
     }
 
-    /// The next message of the batch in hand, if there is nothing else to see to.
+    /// Hands out messages of the batch in hand, so many at most, as long as there is nothing else to see to; how many there were.
     #[inline]
-    fn ready(&self) -> Option<*mut rd_kafka_message_s> {
+    fn ready(&self, room: usize, mut out: impl FnMut(*mut rd_kafka_message_s)) -> usize {
         if POLLING.get() == std::ptr::from_ref(self) as usize || self.consumer.is_forked() {
-            return None;
+            return 0;
         }
         let mut reading = lock(&self.reading);
+        let Some(current) = &mut reading.current else { return 0 };
         if coarse_millis().saturating_sub(self.progressed.load(Ordering::Relaxed)) >= PROGRESS {
-            return None;
+            return 0;
         }
-        reading.current.as_mut()?.next()
+        let mut count = 0;
+        while count < room
+            && let Some(message) = current.next()
+        {
+            out(message);
+            count += 1;
+        }
+        count
     }
 
     /// The next message, if there is one; else the waker is kept.
@@ -180,32 +188,57 @@ impl Source {
 /// A queue (`rd_kafka_queue_t`); C holds counted pointers to it.
 pub struct rd_kafka_queue_s {
     pub(crate) ops: Queue<Op>,
-    /// Consumers whose records come here, those of queues that are forwarded here among them.
-    sources: Mutex<Vec<Arc<Source>>>,
+    routes: Mutex<Routes>,
     pub(crate) handle: Weak<rd_kafka_s>,
+}
+
+/// Where a queue's records come from, and where it goes.
+#[derive(Default)]
+struct Routes {
+    /// Consumers whose records come here, those of queues that are forwarded here among them.
+    sources: Vec<Arc<Source>>,
     /// Where it is forwarded to.
-    target: Mutex<Option<Arc<rd_kafka_queue_s>>>,
+    target: Option<Arc<rd_kafka_queue_s>>,
 }
 
 impl rd_kafka_queue_s {
     /// A queue of a client's.
     pub(crate) fn new(handle: Weak<rd_kafka_s>) -> Arc<Self> {
-        Arc::new(Self { ops: Queue::new(), sources: Mutex::default(), handle, target: Mutex::default() })
+        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), handle })
     }
 
     /// Lets a consumer's records come here.
     pub(crate) fn add(&self, source: Arc<Source>) {
-        lock(&self.sources).push(source);
+        let mut routes = lock(&self.routes);
+        routes.sources.push(source.clone());
+        let target = routes.target.clone();
+        drop(routes);
+        if let Some(target) = target {
+            target.add(source);
+        }
     }
 
     /// Ends that.
     pub(crate) fn remove(&self, source: &Arc<Source>) {
-        lock(&self.sources).retain(|other| !Arc::ptr_eq(other, source));
+        let mut routes = lock(&self.routes);
+        routes.sources.retain(|other| !Arc::ptr_eq(other, source));
+        let target = routes.target.clone();
+        drop(routes);
+        if let Some(target) = target {
+            target.remove(source);
+        }
     }
 
-    /// The consumers whose records come here.
-    pub(crate) fn sources(&self) -> Vec<Arc<Source>> {
-        lock(&self.sources).clone()
+    /// The consumers whose records come out here: of a queue that is forwarded those of its target.
+    fn sources(&self) -> Vec<Arc<Source>> {
+        let routes = lock(&self.routes);
+        match routes.target.clone() {
+            Some(target) => {
+                drop(routes);
+                target.sources()
+            }
+            None => routes.sources.clone(),
+        }
     }
 
     /// Forwards what comes here into `target`, or nowhere any more. `false`: that would be a circle.
@@ -213,10 +246,10 @@ impl rd_kafka_queue_s {
         if !self.ops.forward_to(target.map(|target| &target.ops)) {
             return false;
         }
-        let mut now = lock(&self.target);
-        let before = std::mem::replace(&mut *now, target.cloned());
-        drop(now);
-        let sources = self.sources();
+        let mut routes = lock(&self.routes);
+        let before = std::mem::replace(&mut routes.target, target.cloned());
+        let sources = routes.sources.clone();
+        drop(routes);
         if let Some(before) = before {
             sources.iter().for_each(|source| before.remove(source));
         }
@@ -228,22 +261,32 @@ impl rd_kafka_queue_s {
 
     /// Whether what comes here goes elsewhere.
     pub(crate) fn is_forwarded(&self) -> bool {
-        lock(&self.target).is_some()
+        lock(&self.routes).target.is_some()
+    }
+
+    /// Hands out messages that are there at once, so many at most; how many there were. None also where there is something else to
+    /// see to first: [`Self::next`] does. What waits to be served is looked for there, at the end of a batch and every
+    /// [`PROGRESS`] ms, and not for each record.
+    #[inline]
+    pub(crate) fn ready(&self, room: usize, mut out: impl FnMut(*mut rd_kafka_message_s)) -> usize {
+        let routes = lock(&self.routes);
+        if routes.target.is_some() {
+            return 0;
+        }
+        for source in &routes.sources {
+            let count = source.ready(room, &mut out);
+            if count > 0 {
+                return count;
+            }
+        }
+        0
     }
 
     /// Waits for what is next, for `limit` at the longest.
     pub(crate) fn next(&self, limit: Option<Duration>) -> Option<Item> {
-        if self.ops.is_empty() && !self.is_forwarded() {
-            // Most calls end here: the batch in hand has more.
-            let ready = lock(&self.sources).iter().find_map(|source| source.ready());
-            if let Some(message) = ready {
-                return Some(Item::Message(message));
-            }
-        }
-        let sources = if lock(&self.target).is_some() { Vec::new() } else { self.sources() };
         // A callback of a group's has nothing to wait for: it is what others wait for.
         let limit = if POLLING.get() == 0 { limit } else { Some(Duration::ZERO) };
-        let mut next = Next { pop: self.ops.pop(), sources };
+        let mut next = Next { pop: self.ops.pop(), sources: self.sources() };
         wait(Pin::new(&mut next), limit, &mut || false).done().flatten()
     }
 }

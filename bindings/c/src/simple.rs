@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ottla::{Consumer, Error, ErrorKind, TopicPartition};
 use ottla_bindings::fork::Kept;
 
-use crate::boundary::limit;
+use crate::boundary::Deadline;
 use crate::conf::ConsumeCb;
 use crate::consumer::{next_message, start};
 use crate::error::{CONFLICT, INVALID_ARG, NO_ERROR, STATE, TIMED_OUT, UNKNOWN_PARTITION, code, set_last};
@@ -270,11 +270,19 @@ unsafe fn fill(
     messages: *mut *mut rd_kafka_message_s,
     room: usize,
 ) -> isize {
-    let end = limit(timeout_ms).and_then(|limit| Instant::now().checked_add(limit));
+    let deadline = Deadline::after(timeout_ms);
     let mut count = 0;
+    let _ = yields();
     while count < room && !messages.is_null() {
-        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        match queue.next(left) {
+        let taken = queue.ready(room - count, |message| {
+            // SAFETY: the caller's promise; no more come than there is room left for.
+            unsafe { *messages.add(count) = message };
+            count += 1;
+        });
+        if taken > 0 {
+            continue;
+        }
+        match queue.next(deadline.left()) {
             Some(Item::Message(message)) => {
                 // SAFETY: the caller's promise.
                 unsafe { *messages.add(count) = message };
@@ -334,12 +342,14 @@ const IN_ONE_CALL: c_int = 100_000;
 
 /// Calls a function with each message that is there, waiting for the first; how many there were.
 fn call(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int, consume_cb: ConsumeCb, opaque: *mut c_void) -> c_int {
-    let mut left = limit(timeout_ms);
-    let end = left.and_then(|left| Instant::now().checked_add(left));
+    let deadline = Deadline::after(timeout_ms);
+    let mut left = deadline.left();
     let mut count = 0;
     let _ = yields();
     while count < IN_ONE_CALL {
-        match queue.next(left) {
+        let mut ready = None;
+        queue.ready(1, |message| ready = Some(Item::Message(message)));
+        match ready.or_else(|| queue.next(left)) {
             Some(Item::Message(message)) => {
                 count += 1;
                 left = Some(Duration::ZERO);
@@ -352,7 +362,7 @@ fn call(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int, consum
             Some(Item::Op(op)) => {
                 handle.serve(op);
                 if count == 0 {
-                    left = end.map(|end| end.saturating_duration_since(Instant::now()));
+                    left = deadline.left();
                 }
             }
             None => break,
