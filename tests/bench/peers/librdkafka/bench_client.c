@@ -1,6 +1,7 @@
-/* The benchmarks' client over librdkafka: produces or consumes so many records and prints one JSON object about it.
+/* The benchmarks' client over librdkafka's C API: produces or consumes so many records (by a queue's batches, or by polling) and
+ * prints one JSON object about it. Time and CPU are those from when the handle has been made to the last report or record.
  *
- *   bench_client produce|consume --bootstrap-servers B --topic T --records N
+ *   bench_client produce|consume|poll --bootstrap-servers B --topic T --records N
  *                [--value-size 100] [--linger-ms 5] [--acks all]
  */
 #include <errno.h>
@@ -11,6 +12,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+
+/* The library that this is compiled for. */
+#ifndef CLIENT
+#define CLIENT "librdkafka"
+#endif
 
 /* One record in so many carries the time at which it was handed over. */
 #define SAMPLE_EVERY 1000
@@ -23,6 +29,14 @@ struct options {
 
 static int64_t delivered, failed, latency_count;
 static int64_t *latencies;
+
+/* Of the whole process. */
+static double cpu_us(void) {
+        struct rusage usage;
+        getrusage(RUSAGE_SELF, &usage);
+        return (double)usage.ru_utime.tv_sec * 1e6 + (double)usage.ru_utime.tv_usec + (double)usage.ru_stime.tv_sec * 1e6 +
+               (double)usage.ru_stime.tv_usec;
+}
 
 static int64_t now_us(void) {
         struct timespec t;
@@ -37,8 +51,8 @@ static void die(const char *what, const char *why) {
 
 static struct options parse(int argc, char **argv) {
         struct options o = {.linger_ms = "5", .acks = "all", .value_size = 100, .records = 1000000};
-        if (argc < 2 || (strcmp(argv[1], "produce") && strcmp(argv[1], "consume")))
-                die("usage", "bench_client produce|consume --bootstrap-servers B --topic T --records N ...");
+        if (argc < 2 || (strcmp(argv[1], "produce") && strcmp(argv[1], "consume") && strcmp(argv[1], "poll")))
+                die("usage", "bench_client produce|consume|poll --bootstrap-servers B --topic T --records N ...");
         o.mode = argv[1];
         for (int i = 2; i + 1 < argc; i += 2) {
                 const char *name = argv[i], *value = argv[i + 1];
@@ -79,12 +93,20 @@ static int by_value(const void *a, const void *b) {
         return (x > y) - (x < y);
 }
 
-static void report(const struct options *o, int64_t elapsed_us) {
+/* Where a run begins. */
+struct meter {
+        int64_t clock;
+        double cpu;
+};
+
+static struct meter begin(void) { return (struct meter){.cpu = cpu_us(), .clock = now_us()}; }
+
+static void report(const struct options *o, const struct meter *meter) {
+        int64_t elapsed_us = now_us() - meter->clock;
+        double cpu = cpu_us() - meter->cpu;
         struct rusage usage;
         getrusage(RUSAGE_SELF, &usage);
-        double cpu = (double)usage.ru_utime.tv_sec * 1e6 + (double)usage.ru_utime.tv_usec +
-                     (double)usage.ru_stime.tv_sec * 1e6 + (double)usage.ru_stime.tv_usec;
-        printf("{\"case\":\"%s\",\"client\":\"librdkafka\",\"version\":\"%s\",\"records_per_s\":%.0f,"
+        printf("{\"case\":\"%s\",\"client\":\"" CLIENT "\",\"version\":\"%s\",\"records_per_s\":%.0f,"
                "\"cpu_us_per_record\":%.4f,\"max_rss_mb\":%.1f,",
                o->mode, rd_kafka_version_str(), (double)o->records * 1e6 / (double)elapsed_us, cpu / (double)o->records,
                (double)usage.ru_maxrss / 1024.0);
@@ -113,7 +135,7 @@ static void produce(const struct options *o) {
         if (!value || !latencies) die("malloc", "out of memory");
         for (size_t i = 0; i < o->value_size; i++) value[i] = (char)('a' + i % 26);
 
-        int64_t start = now_us();
+        struct meter meter = begin();
         for (int64_t i = 0; i < o->records; i++) {
                 void *opaque = i % SAMPLE_EVERY ? NULL : (void *)(intptr_t)now_us();
                 while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value, o->value_size, NULL, 0,
@@ -125,15 +147,57 @@ static void produce(const struct options *o) {
                 if (i % 1000 == 0) rd_kafka_poll(rk, 0);
         }
         while (delivered < o->records) rd_kafka_poll(rk, 100);
-        int64_t elapsed = now_us() - start;
         if (failed) die("delivery", "some records failed");
-        report(o, elapsed);
+        report(o, &meter);
         rd_kafka_topic_destroy(topic);
         rd_kafka_destroy(rk);
 }
 
 /* All partitions of the topic from their start, without a group's rebalancing. */
-static void consume(const struct options *o) {
+static rd_kafka_topic_partition_list_t *partitions(rd_kafka_t *rk, const char *name) {
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, name, NULL);
+        const struct rd_kafka_metadata *metadata;
+        rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 0, topic, &metadata, 10000);
+        if (error || metadata->topic_cnt != 1) die("rd_kafka_metadata", rd_kafka_err2str(error));
+        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
+        for (int i = 0; i < metadata->topics[0].partition_cnt; i++)
+                rd_kafka_topic_partition_list_add(list, name, metadata->topics[0].partitions[i].id)->offset =
+                    RD_KAFKA_OFFSET_BEGINNING;
+        rd_kafka_metadata_destroy(metadata);
+        rd_kafka_topic_destroy(topic);
+        return list;
+}
+
+/* Takes some records, adds to their count, and answers with the bytes of their values. Waits for a second when there are none. */
+typedef int64_t (*take_t)(rd_kafka_t *rk, rd_kafka_queue_t *queue, int64_t *records);
+
+static int64_t take(rd_kafka_message_t *message) {
+        if (message->err) die("consume", rd_kafka_message_errstr(message));
+        int64_t bytes = (int64_t)message->len;
+        rd_kafka_message_destroy(message);
+        return bytes;
+}
+
+static int64_t by_batch(rd_kafka_t *rk, rd_kafka_queue_t *queue, int64_t *records) {
+        (void)rk;
+        rd_kafka_message_t *messages[1000];
+        ssize_t n = rd_kafka_consume_batch_queue(queue, 1000, messages, 1000);
+        if (n < 0) die("rd_kafka_consume_batch_queue", rd_kafka_err2str(rd_kafka_last_error()));
+        int64_t bytes = 0;
+        for (ssize_t i = 0; i < n; i++) bytes += take(messages[i]);
+        *records += n;
+        return bytes;
+}
+
+static int64_t by_poll(rd_kafka_t *rk, rd_kafka_queue_t *queue, int64_t *records) {
+        (void)queue;
+        rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, 1000);
+        if (!message) return 0;
+        (*records)++;
+        return take(message);
+}
+
+static void consume(const struct options *o, take_t some) {
         rd_kafka_conf_t *conf = rd_kafka_conf_new();
         set(conf, "bootstrap.servers", o->bootstrap_servers);
         set(conf, "group.id", "bench");
@@ -141,38 +205,17 @@ static void consume(const struct options *o) {
         rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, conf);
         rd_kafka_poll_set_consumer(rk);
 
-        int64_t start = now_us();
-        rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, o->topic, NULL);
-        const struct rd_kafka_metadata *metadata;
-        rd_kafka_resp_err_t error = rd_kafka_metadata(rk, 0, topic, &metadata, 10000);
-        if (error || metadata->topic_cnt != 1) die("rd_kafka_metadata", rd_kafka_err2str(error));
-        rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(4);
-        for (int i = 0; i < metadata->topics[0].partition_cnt; i++)
-                rd_kafka_topic_partition_list_add(list, o->topic, metadata->topics[0].partitions[i].id)->offset =
-                    RD_KAFKA_OFFSET_BEGINNING;
-        rd_kafka_metadata_destroy(metadata);
-        error = rd_kafka_assign(rk, list);
+        struct meter meter = begin();
+        rd_kafka_topic_partition_list_t *list = partitions(rk, o->topic);
+        rd_kafka_resp_err_t error = rd_kafka_assign(rk, list);
         if (error) die("rd_kafka_assign", rd_kafka_err2str(error));
-
         rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
-        rd_kafka_message_t *messages[1000];
         int64_t records = 0, bytes = 0;
-        while (records < o->records) {
-                ssize_t n = rd_kafka_consume_batch_queue(queue, 1000, messages, 1000);
-                if (n < 0) die("rd_kafka_consume_batch_queue", rd_kafka_err2str(rd_kafka_last_error()));
-                for (ssize_t i = 0; i < n; i++) {
-                        if (messages[i]->err) die("consume", rd_kafka_message_errstr(messages[i]));
-                        bytes += (int64_t)messages[i]->len;
-                        records++;
-                        rd_kafka_message_destroy(messages[i]);
-                }
-        }
-        int64_t elapsed = now_us() - start;
+        while (records < o->records) bytes += some(rk, queue, &records);
         if (bytes < records * (int64_t)o->value_size) die("consume", "values are shorter than they were produced");
-        report(o, elapsed);
+        report(o, &meter);
         rd_kafka_queue_destroy(queue);
         rd_kafka_topic_partition_list_destroy(list);
-        rd_kafka_topic_destroy(topic);
         rd_kafka_consumer_close(rk);
         rd_kafka_destroy(rk);
 }
@@ -180,6 +223,6 @@ static void consume(const struct options *o) {
 int main(int argc, char **argv) {
         struct options o = parse(argc, argv);
         if (!strcmp(o.mode, "produce")) produce(&o);
-        else consume(&o);
+        else consume(&o, strcmp(o.mode, "poll") ? by_batch : by_poll);
         return 0;
 }
