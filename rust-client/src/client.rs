@@ -25,7 +25,7 @@ use crate::metrics::{ClientCounters, ClientSnapshot};
 use crate::network::{Connection, Connections, Connector, Purpose, TcpConnector};
 use crate::network::{ConnectionSettings, PoolSettings};
 use crate::observer::{ClientEvent, Observed, Observer};
-use crate::offload::BlockingPool;
+use crate::offload::{AroundWork, BlockingPool};
 use crate::producer::{Producer, ProducerBuilder};
 use crate::runtime::{RuntimeClock, block_on, seed, shared};
 use crate::watched::{Watched, Watcher};
@@ -72,6 +72,7 @@ pub struct ClientBuilder {
     handle: Option<Handle>,
     connector: Option<Arc<dyn Connector>>,
     offload: Option<Arc<dyn Offload>>,
+    around_work: Option<AroundWork>,
     seed: Option<u64>,
     wall_millis: Option<i64>,
     observer: Observed,
@@ -115,6 +116,15 @@ impl ClientBuilder {
         self
     }
 
+    /// Has `around` call the work that may take longer than some ten microseconds on a thread of the application's, which
+    /// compresses the batches that it fills: a host with a lock of its own lets go of that meanwhile. Not asked where
+    /// [`ClientBuilder::offload`] gives another place, which has a method for it.
+    #[must_use]
+    pub fn around_work(mut self, around: fn(&mut dyn FnMut())) -> Self {
+        self.around_work = Some(around);
+        self
+    }
+
     /// Seeds the client's randomness: jitter, partitions of records without a key.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -122,8 +132,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Begins the client's wall clock at this time, in ms since the epoch, from where it goes on with the runtime's clock: under a
-    /// paused clock records are then stamped with virtual time.
+    /// Begins the client's wall clock at this time, in ms since the epoch, from where it goes on with the runtime's clock: under
+    /// a paused clock records are then stamped with virtual time.
     #[must_use]
     pub fn wall_clock(mut self, millis: i64) -> Self {
         self.wall_millis = Some(millis);
@@ -187,7 +197,9 @@ impl ClientBuilder {
             wake: Arc::new(Notify::new()),
             counters,
             observer: self.observer,
-            offload: self.offload.unwrap_or_else(|| Arc::new(BlockingPool(handle.clone()))),
+            offload: self
+                .offload
+                .unwrap_or_else(|| Arc::new(BlockingPool { handle: handle.clone(), around_work: self.around_work })),
             news: Watched::new(News::default()),
             rng: Mutex::new(rng),
             handle,

@@ -31,7 +31,7 @@ use super::settings::ProducerSettings;
 use crate::completion::{Completion, RecordHandle};
 use crate::error::{Error, ErrorKind};
 use crate::event_queue::EventQueue;
-use crate::offload::Offload;
+use crate::offload::{LET_GO_FROM, Offload};
 use crate::time::{Clock, Instant};
 
 /// A record on its way in, borrowed from the caller.
@@ -236,7 +236,17 @@ impl Accumulator {
     fn after_seal(&self, partition: &Arc<Partition>, sealed: SealedNow) {
         match sealed {
             // On the thread that filled the batch, outside the lock.
-            SealedNow::ToCompress(job) => job.run(&self.shared),
+            SealedNow::ToCompress(job) if job.batch.as_ref().is_some_and(|batch| batch.payload.len() < LET_GO_FROM) => {
+                job.run(&self.shared);
+            }
+            SealedNow::ToCompress(job) => {
+                let mut job = Some(job);
+                self.shared.offload.run_here(&mut || {
+                    if let Some(job) = job.take() {
+                        job.run(&self.shared);
+                    }
+                });
+            }
             SealedNow::Ready => self.shared.edge_ready(partition),
             SealedNow::Nothing => {}
         }
