@@ -1,7 +1,9 @@
 """What the tests share."""
 
 import itertools
+import os
 import time
+import uuid
 
 import pytest
 
@@ -12,6 +14,25 @@ from ottla.testing import Broker
 PATIENCE = 30
 
 _names = itertools.count()
+
+LIVE = os.environ.get("OTTLA_LIVE_KAFKA", "")
+live = pytest.mark.skipif(not LIVE, reason="OTTLA_LIVE_KAFKA names no Apache Kafka: `make test-python` starts one")
+
+
+@pytest.fixture(params=["broker-lite", pytest.param("Apache Kafka", marks=live)])
+def servers(request):
+    """The address of a broker: of one in the box, and of a live one."""
+    if request.param == "broker-lite":
+        with Broker() as broker:
+            yield broker.bootstrap_servers
+    else:
+        yield LIVE.split(",")[0]
+
+
+@pytest.fixture
+def unique():
+    """Part of names that nothing else has, on a broker that others use too."""
+    return uuid.uuid4().hex
 
 
 @pytest.fixture

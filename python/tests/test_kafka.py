@@ -1,8 +1,5 @@
 """kafka-python's producer and consumer."""
 
-import subprocess
-import sys
-import textwrap
 import threading
 from json import dumps, loads
 
@@ -178,51 +175,3 @@ def test_a_listener_hears_of_rebalances(broker, topic):
     consumer.close()
     everything = {TopicPartition(topic, i) for i in range(3)}
     assert heard == [("assigned", everything), ("revoked", everything)]
-
-
-def run(program, *arguments):
-    program = textwrap.dedent(program)
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=PATIENCE)
-
-
-def test_the_tutorials_producer_and_consumer(broker):
-    # As they stand in many tutorials, but for the import, the address, and the end of the consumer's loop.
-    done = run(
-        f"""
-        from json import dumps
-        from ottla.kafka import KafkaProducer
-
-        producer = KafkaProducer(
-            bootstrap_servers=['{broker.bootstrap_servers}'],
-            value_serializer=lambda x: dumps(x).encode('utf-8')
-        )
-
-        for j in range(999):
-            print("Iteration", j)
-            data = {{'counter': j}}
-            producer.send('topic_test', value=data)
-        """
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    done = run(
-        f"""
-        from json import loads
-        from ottla.kafka import KafkaConsumer
-
-        consumer = KafkaConsumer(
-            'topic_test',
-            bootstrap_servers=['{broker.bootstrap_servers}'],
-            auto_offset_reset='earliest',
-            enable_auto_commit=True,
-            group_id='my-group-id',
-            value_deserializer=lambda x: loads(x.decode('utf-8'))
-        )
-        for event in consumer:
-            event_data = event.value
-            print(event_data)
-            if event_data['counter'] == 998:
-                break
-        """
-    )
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    assert done.stdout.splitlines() == [str({"counter": j}) for j in range(999)]

@@ -1,103 +1,167 @@
-"""Programs as the peers' introductions have them, with the import changed."""
+"""Programs as tutorials and the peers' introductions have them: with the import changed, and a broker's address and names of their
+own. Those that read do so until somebody ends them, as they stand."""
 
+import signal
 import subprocess
 import sys
 import textwrap
 
+import pytest
 from conftest import PATIENCE
 
 
+@pytest.fixture
+def program(servers, unique):
+    """A program's text, for this broker, with names of its own."""
+
+    def program(text):
+        text = textwrap.dedent(text).replace("localhost:9092", servers)
+        for name in ("topic_test", "my-group-id", "mytopic", "mygroup", "my_topic", "my-group"):
+            text = text.replace(f"'{name}'", f"'{name}-{unique}'").replace(f'"{name}"', f'"{name}-{unique}"')
+        return [sys.executable, "-u", "-c", text]
+
+    return program
+
+
 def run(program):
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=PATIENCE
-    )
+    """Runs a program that ends by itself; what it printed."""
+    done = subprocess.run(program, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return done.stdout.splitlines()
 
 
-def test_confluent_kafkas_producer_and_consumer(broker):
-    produced = run(
-        f"""
-        from ottla import Producer
+def run_for(lines, program):
+    """Runs a program until it has printed so many lines, and interrupts it then, as ctrl-c does."""
+    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        printed = [process.stdout.readline() for _ in range(lines)]
+        process.send_signal(signal.SIGINT)
+        more, errors = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert more == "" and errors.rstrip().endswith("KeyboardInterrupt"), (printed[-1:], more, errors)
+    return [line.rstrip("\n") for line in printed]
 
-        p = Producer({{'bootstrap.servers': '{broker.bootstrap_servers}'}})
 
-        def delivery_report(err, msg):
-            if err is not None:
-                print('Message delivery failed: {{}}'.format(err))
-            else:
-                print('Message delivered to {{}} [{{}}]'.format(msg.topic(), msg.partition()))
+TUTORIAL_PRODUCER = """
+    from time import sleep
+    from json import dumps
+    from ottla.kafka import KafkaProducer
 
-        for data in ['one', 'two', 'three']:
-            p.poll(0)
-            p.produce('mytopic', data.encode('utf-8'), callback=delivery_report)
-        p.flush()
-        """
+    producer = KafkaProducer(
+        bootstrap_servers=['localhost:9092'],
+        value_serializer=lambda x: dumps(x).encode('utf-8')
     )
-    assert len(produced) == 3 and all(line.startswith("Message delivered to mytopic [") for line in produced)
-    consumed = run(
-        f"""
-        from ottla import Consumer
 
-        c = Consumer({{
-            'bootstrap.servers': '{broker.bootstrap_servers}',
-            'group.id': 'mygroup',
-            'auto.offset.reset': 'earliest'
-        }})
-        c.subscribe(['mytopic'])
-        received = 0
-        while received < 3:
-            msg = c.poll(1.0)
-            if msg is None:
-                continue
-            if msg.error():
-                print("Consumer error: {{}}".format(msg.error()))
-                continue
-            print('Received message: {{}}'.format(msg.value().decode('utf-8')))
-            received += 1
-        c.close()
-        """
+    for j in range(999):
+        print("Iteration", j)
+        data = {'counter': j}
+        producer.send('topic_test', value=data)
+"""
+
+TUTORIAL_CONSUMER = """
+    from ottla.kafka import KafkaConsumer
+    from json import loads
+
+    consumer = KafkaConsumer(
+        'topic_test',
+        bootstrap_servers=['localhost:9092'],
+        auto_offset_reset='earliest',
+        enable_auto_commit=True,
+        group_id='my-group-id',
+        value_deserializer=lambda x: loads(x.decode('utf-8'))
     )
+    for event in consumer:
+        print(event.value)
+"""
+
+
+def test_the_tutorials_producer_and_consumer(program):
+    assert len(run(program(TUTORIAL_PRODUCER))) == 999
+    assert run_for(999, program(TUTORIAL_CONSUMER)) == [str({"counter": j}) for j in range(999)]
+
+
+CONFLUENT_PRODUCER = """
+    from ottla import Producer
+
+    p = Producer({'bootstrap.servers': 'localhost:9092'})
+
+    def delivery_report(err, msg):
+        if err is not None:
+            print('Message delivery failed: {}'.format(err))
+        else:
+            print('Message delivered to {} [{}]'.format(msg.topic(), msg.partition()))
+
+    for data in ['one', 'two', 'three']:
+        p.poll(0)
+        p.produce('mytopic', data.encode('utf-8'), on_delivery=delivery_report)
+    p.flush()
+"""
+
+CONFLUENT_CONSUMER = """
+    from ottla import Consumer
+
+    c = Consumer({
+        'bootstrap.servers': 'localhost:9092',
+        'group.id': 'mygroup',
+        'auto.offset.reset': 'earliest'
+    })
+    c.subscribe(['mytopic'])
+    while True:
+        msg = c.poll(1.0)
+        if msg is None:
+            continue
+        if msg.error():
+            print("Consumer error: {}".format(msg.error()))
+            continue
+        print('Received message: {}'.format(msg.value().decode('utf-8')))
+"""
+
+
+def test_confluent_kafkas_producer_and_consumer(program):
+    produced = run(program(CONFLUENT_PRODUCER))
+    assert len(produced) == 3 and all(line.startswith("Message delivered to mytopic-") for line in produced)
+    consumed = run_for(3, program(CONFLUENT_CONSUMER))
     assert sorted(consumed) == ["Received message: one", "Received message: three", "Received message: two"]
 
 
-def test_aiokafkas_producer_and_consumer(broker):
-    run(
-        f"""
-        from ottla.aio import AIOKafkaProducer
-        import asyncio
+AIOKAFKA_PRODUCER = """
+    from ottla.aio import AIOKafkaProducer
+    import asyncio
 
-        async def send_one():
-            producer = AIOKafkaProducer(bootstrap_servers='{broker.bootstrap_servers}')
-            await producer.start()
-            try:
-                await producer.send_and_wait("my_topic", b"Super message")
-            finally:
-                await producer.stop()
+    async def send_one():
+        producer = AIOKafkaProducer(bootstrap_servers='localhost:9092')
+        await producer.start()
+        try:
+            await producer.send_and_wait("my_topic", b"Super message")
+        finally:
+            await producer.stop()
 
-        asyncio.run(send_one())
-        """
-    )
-    [line] = run(
-        f"""
-        from ottla.aio import AIOKafkaConsumer
-        import asyncio
+    asyncio.run(send_one())
+"""
 
-        async def consume():
-            consumer = AIOKafkaConsumer(
-                'my_topic',
-                bootstrap_servers='{broker.bootstrap_servers}',
-                group_id="my-group",
-                auto_offset_reset='earliest')
-            await consumer.start()
-            try:
-                async for msg in consumer:
-                    print("consumed:", msg.topic, msg.partition, msg.offset, msg.key, msg.value)
-                    break
-            finally:
-                await consumer.stop()
+AIOKAFKA_CONSUMER = """
+    from ottla.aio import AIOKafkaConsumer
+    import asyncio
 
-        asyncio.run(consume())
-        """
-    )
-    assert line.startswith("consumed: my_topic ") and line.endswith(" 0 None b'Super message'")
+    async def consume():
+        consumer = AIOKafkaConsumer(
+            'my_topic',
+            bootstrap_servers='localhost:9092',
+            group_id="my-group",
+            auto_offset_reset='earliest')
+        await consumer.start()
+        try:
+            async for msg in consumer:
+                print("consumed: ", msg.topic, msg.partition, msg.offset, msg.key, msg.value, msg.timestamp)
+        finally:
+            await consumer.stop()
+
+    asyncio.run(consume())
+"""
+
+
+def test_aiokafkas_producer_and_consumer(program):
+    assert run(program(AIOKAFKA_PRODUCER)) == []
+    [line] = run_for(1, program(AIOKAFKA_CONSUMER))
+    assert line.startswith("consumed:  my_topic-") and " 0 None b'Super message' " in line

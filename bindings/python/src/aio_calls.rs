@@ -11,7 +11,7 @@ use crate::consumer::Consumer;
 use crate::consumer_calls::{said, starts_of};
 use crate::errors;
 use crate::partitions::{self, Asked};
-use crate::port::{AioFuture, Port, Settle};
+use crate::port::{Port, Settle};
 use crate::sending::SendingProducer;
 
 /// A call whose answer `make` turns into Python's object.
@@ -37,7 +37,7 @@ fn consumer_of(py: Python<'_>, consumer: &Consumer) -> PyResult<Arc<ottla::Consu
 
 /// Asks for the next batch; the future's answer is None, and the records are then at hand.
 #[pyfunction]
-pub(crate) fn aio_next(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_next(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer.get())?;
     let call = async move {
         let come = native.next().await;
@@ -58,7 +58,7 @@ pub(crate) fn aio_commit(
     consumer: &Consumer,
     port: &Port,
     offsets: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Py<AioFuture>> {
+) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer)?;
     let commit = match said(None, offsets)? {
         Some(said) => said,
@@ -69,7 +69,7 @@ pub(crate) fn aio_commit(
 
 /// What the group has committed.
 #[pyfunction]
-pub(crate) fn aio_committed(py: Python<'_>, consumer: &Consumer, port: &Port, of: &Bound<'_, PyAny>) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_committed(py: Python<'_>, consumer: &Consumer, port: &Port, of: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer)?;
     let asked = partitions::asked(of)?;
     let keys: Vec<_> = asked.iter().map(|one| (one.topic.clone(), one.partition)).collect();
@@ -88,7 +88,7 @@ pub(crate) fn aio_watermarks(
     port: &Port,
     topic: String,
     partition: i32,
-) -> PyResult<Py<AioFuture>> {
+) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer)?;
     let call = settle(async move { native.watermarks(&topic, partition).await }, |py, offsets| {
         Ok(offsets.into_pyobject(py)?.into_any().unbind())
@@ -103,7 +103,7 @@ pub(crate) fn aio_offsets_for_times(
     consumer: &Consumer,
     port: &Port,
     times: Vec<(String, i32, i64)>,
-) -> PyResult<Py<AioFuture>> {
+) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer)?;
     let call = settle(async move { native.offsets_for_times(times).await }, |py, found| {
         let rows = found.into_iter().map(|(key, at)| {
@@ -117,7 +117,7 @@ pub(crate) fn aio_offsets_for_times(
 
 /// Assigns partitions by hand, from where the group stands where no offset says otherwise.
 #[pyfunction]
-pub(crate) fn aio_assign(py: Python<'_>, consumer: &Consumer, port: &Port, of: &Bound<'_, PyAny>) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_assign(py: Python<'_>, consumer: &Consumer, port: &Port, of: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     let native = consumer_of(py, consumer)?;
     let asked = partitions::asked(of)?;
     let call = settle(
@@ -134,7 +134,7 @@ pub(crate) fn aio_assign(py: Python<'_>, consumer: &Consumer, port: &Port, of: &
 
 /// Leaves the group and ends the consumer.
 #[pyfunction]
-pub(crate) fn aio_close(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_close(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> PyResult<Py<PyAny>> {
     let Some(closing) = consumer.get().begin_close(py)? else {
         return port.run(py, Box::pin(settle(std::future::ready(Ok(())), nothing)));
     };
@@ -143,7 +143,7 @@ pub(crate) fn aio_close(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> 
 
 /// Waits until a broker answers.
 #[pyfunction]
-pub(crate) fn aio_connected(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Port) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_connected(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Port) -> PyResult<Py<PyAny>> {
     let client: Client = match client.cast::<Consumer>() {
         Ok(consumer) => consumer.get().client(py)?,
         Err(_) => client.cast::<SendingProducer>()?.get().client(py)?,
@@ -154,7 +154,7 @@ pub(crate) fn aio_connected(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Po
 
 /// A topic's partitions.
 #[pyfunction]
-pub(crate) fn aio_partitions(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Port, topic: String) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_partitions(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Port, topic: String) -> PyResult<Py<PyAny>> {
     let client: Client = match client.cast::<Consumer>() {
         Ok(consumer) => consumer.get().client(py)?,
         Err(_) => client.cast::<SendingProducer>()?.get().client(py)?,
@@ -169,7 +169,7 @@ pub(crate) fn aio_partitions(py: Python<'_>, client: &Bound<'_, PyAny>, port: &P
 
 /// Waits until all that was sent before has ended.
 #[pyfunction]
-pub(crate) fn aio_flush(py: Python<'_>, producer: &SendingProducer, port: &Port) -> PyResult<Py<AioFuture>> {
+pub(crate) fn aio_flush(py: Python<'_>, producer: &SendingProducer, port: &Port) -> PyResult<Py<PyAny>> {
     let native = producer.native(py)?;
     let flush = async move {
         native.flush().await;
@@ -181,7 +181,6 @@ pub(crate) fn aio_flush(py: Python<'_>, producer: &SendingProducer, port: &Port)
 /// Adds these functions to the module.
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Port>()?;
-    module.add_class::<AioFuture>()?;
     module.add_function(wrap_pyfunction!(aio_next, module)?)?;
     module.add_function(wrap_pyfunction!(aio_commit, module)?)?;
     module.add_function(wrap_pyfunction!(aio_committed, module)?)?;

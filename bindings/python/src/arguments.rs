@@ -215,7 +215,8 @@ pub(crate) fn add_method(
         ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
         ml_doc: documentation.as_ptr(),
     }));
-    // SAFETY: the definition lives for ever, and the class is alive; the descriptor is a new reference, or null with an exception.
+    // SAFETY: the definition lives for ever, and the class is alive; the descriptor is a new reference, or null with an
+    // exception.
     unsafe {
         let descriptor = ffi::PyDescr_NewMethod(class.as_ptr().cast(), definition);
         let descriptor = Bound::from_owned_ptr_or_err(class.py(), descriptor)?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use ottla::{BatchCursor, Client, ClientEvent, Config, Error, ErrorKind, FetchedBatch, Text};
+use ottla::{Client, ClientEvent, Config, Error, ErrorKind, FetchedBatch, Text};
 use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
@@ -25,16 +25,9 @@ use crate::admin::Admin;
 use crate::arguments::{Names, add_method, finish, integer, is_none, seconds, value_of};
 use crate::gil::{Guarded, block_on, limit};
 use crate::listener::{Callbacks, Rebalances};
-use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE};
+use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::shared::{Batch, Bytes, Shared};
 use crate::{errors, events};
-
-/// A batch whose records are being handed out. Messages keep it too.
-struct Batch {
-    cursor: Kept<Guarded<BatchCursor>>,
-    partition: i32,
-    leader_epoch: i32,
-    timestamp_type: i32,
-}
 
 /// The topic of the batch at hand, as one string for all its messages.
 struct Topic {
@@ -46,7 +39,8 @@ struct Topic {
 unsafe impl Send for Topic {}
 
 struct State {
-    batch: Option<Arc<Batch>>,
+    /// The batch whose records are being handed out.
+    batch: Option<Shared>,
     topic: Topic,
     /// When the group was last seen to, in ms of a coarse clock.
     seen_to: i64,
@@ -77,6 +71,42 @@ pub(crate) struct Consumer {
     state: Guarded<State>,
 }
 
+/// Messages on their way into a list: owned references.
+#[derive(Default)]
+struct Taken(Vec<*mut ffi::PyObject>);
+
+impl Taken {
+    /// Takes an owned reference; null is an exception.
+    #[inline]
+    fn push(&mut self, py: Python<'_>, message: *mut ffi::PyObject) -> PyResult<()> {
+        if message.is_null() {
+            return Err(PyErr::fetch(py));
+        }
+        self.0.push(message);
+        Ok(())
+    }
+
+    fn into_list(mut self, py: Python<'_>) -> PyResult<Py<PyList>> {
+        let taken = std::mem::take(&mut self.0);
+        // SAFETY: a list of so many places, which nobody has seen, takes the references over. Without memory for it there is an
+        // exception, and the messages leak.
+        unsafe {
+            let list = Bound::from_owned_ptr_or_err(py, ffi::PyList_New(taken.len() as ffi::Py_ssize_t))?;
+            for (at, message) in (0..).zip(taken) {
+                ffi::PyList_SetItem(list.as_ptr(), at, message);
+            }
+            Ok(list.cast_into_unchecked::<PyList>().unbind())
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        // SAFETY: owned references; the lock is held where messages are taken.
+        self.0.drain(..).for_each(|message| unsafe { ffi::Py_DECREF(message) });
+    }
+}
+
 /// How often the group is seen to while a batch is handed out, in ms.
 const SEE_TO: i64 = 50;
 
@@ -85,8 +115,8 @@ fn now_ms() -> i64 {
     now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
-/// Whether an error says what is wrong for some time only: it goes to `error_cb`, as with librdkafka, and not to who reads messages.
-/// (With kafka-python a topic that is not there yet is waited for as well.)
+/// Whether an error says what is wrong for some time only: it goes to `error_cb`, as with librdkafka, and not to who reads
+/// messages. (With kafka-python a topic that is not there yet is waited for as well.)
 fn is_passing(error: &Error, class: Class) -> bool {
     let is_unknown = matches!(error.kind(), ErrorKind::UnknownTopic | ErrorKind::UnknownPartition) || error.local_code() == 3;
     if is_unknown { class == Class::ConsumerRecord } else { error.is_retriable() && !error.is_fatal() }
@@ -122,6 +152,14 @@ impl Inner {
     }
 }
 
+impl Default for Consumer {
+    fn default() -> Self {
+        let topic = Topic { text: Text::default(), object: null_mut() };
+        let state = State { batch: None, topic, seen_to: 0, errors: VecDeque::new(), closed: false };
+        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+    }
+}
+
 impl Consumer {
     fn inner(&self) -> PyResult<&Inner> {
         self.inner.get().ok_or_else(|| PyRuntimeError::new_err("Consumer.__init__() was not called"))
@@ -136,36 +174,54 @@ impl Consumer {
         Ok((inner, inner.consumer.get().map_err(|error| errors::raise(py, &error))?))
     }
 
+    /// The next record of the batch at hand; with `Err`, none is left in it.
+    #[inline]
+    fn next_fields(py: Python<'_>, batch: &mut Option<Shared>) -> Option<Result<Fields, Option<Shared>>> {
+        let shared = batch.as_ref()?;
+        let Bytes::Fetched(cursor) = &shared.batch().bytes else { return None };
+        // SAFETY: the record is of that batch.
+        let next = cursor.get().ok()?.with(py, |cursor| Some(unsafe { Fields::of(shared, cursor.next()?) }));
+        Some(next.ok_or_else(|| batch.take()))
+    }
+
     /// The next record of the batch at hand as a message; null if there is none, or with an exception.
     #[inline]
     fn next_at_hand(&self, py: Python<'_>, inner: &Inner) -> *mut ffi::PyObject {
-        let next = self.state.with(py, |state| {
-            let batch = state.batch.as_ref()?;
-            let cursor = batch.cursor.get().ok()?;
-            let Some(record) = cursor.with(py, |cursor| {
-                let record = cursor.next()?;
-                // SAFETY: the bytes lie in the batch's own buffer, which the message keeps.
-                Some(unsafe { message::outlive(record) })
-            }) else {
-                return Some(Err(state.batch.take()));
-            };
-            Some(Ok(Fields {
-                kept: Some(batch.clone()),
-                offset: record.offset,
-                partition: batch.partition,
-                leader_epoch: batch.leader_epoch,
-                timestamp_type: if record.timestamp < 0 { TIMESTAMP_NOT_AVAILABLE } else { batch.timestamp_type },
-                record,
-                // SAFETY: the state owns a reference; this is another one.
-                topic: unsafe { ffi::Py_NewRef(state.topic.object) },
-                ..Fields::empty()
-            }))
-        });
-        match next {
+        match self.state.with(py, |state| Self::next_fields(py, &mut state.batch)) {
             Some(Ok(fields)) => self.hand_out(py, inner, fields),
             // The batch at its end is let go here, outside of the state.
             _ => null_mut(),
         }
+    }
+
+    /// Takes what is at hand, up to `count` messages in all; whether there may be more at hand.
+    ///
+    /// # Errors
+    /// What a deserializer raised; what was taken before stays taken.
+    fn take_at_hand(&self, py: Python<'_>, inner: &Inner, count: usize, taken: &mut Taken) -> PyResult<()> {
+        if let [None, None] = &inner.deserializers {
+            // No code of Python's runs here, so that all are taken in one go.
+            let ended = self.state.with(py, |state| {
+                while taken.0.len() < count {
+                    match Self::next_fields(py, &mut state.batch) {
+                        Some(Ok(fields)) => taken.push(py, message::make(py, inner.class, fields))?,
+                        Some(Err(ended)) => return Ok(ended),
+                        None => break,
+                    }
+                }
+                Ok::<_, PyErr>(None)
+            })?;
+            drop(ended);
+            return Ok(());
+        }
+        while taken.0.len() < count {
+            let message = self.next_at_hand(py, inner);
+            if message.is_null() {
+                return PyErr::take(py).map_or(Ok(()), Err);
+            }
+            taken.push(py, message)?;
+        }
+        Ok(())
     }
 
     #[inline]
@@ -194,7 +250,7 @@ impl Consumer {
     }
 
     /// Begins to hand out a batch.
-    pub(crate) fn take_batch(&self, py: Python<'_>, mut batch: FetchedBatch) {
+    pub(crate) fn take_batch(&self, py: Python<'_>, mut batch: FetchedBatch) -> PyResult<()> {
         // What Python holds for as long as it likes does not keep the next batches from coming.
         batch.release_quota();
         let text = batch.topic().clone();
@@ -203,19 +259,20 @@ impl Consumer {
             TimestampType::LogAppendTime => TIMESTAMP_LOG_APPEND_TIME,
         };
         let (partition, leader_epoch) = (batch.partition(), batch.leader_epoch());
-        let cursor = Kept::new(Guarded::new(batch.into_cursor()));
-        let batch = Arc::new(Batch { cursor, partition, leader_epoch, timestamp_type });
+        let bytes = Bytes::Fetched(Kept::new(Guarded::new(batch.into_cursor())));
         let is_new = self.state.with(py, |state| state.topic.object.is_null() || state.topic.text != text);
-        let topic = is_new.then(|| Topic { object: PyString::new(py, &text).into_any().into_ptr(), text });
-        let (before, topic) = self.state.with(py, |state| {
-            let topic = topic.map(|topic| std::mem::replace(&mut state.topic, topic));
-            (state.batch.replace(batch), topic)
-        });
-        drop(before);
-        if let Some(topic) = topic {
+        if is_new {
+            let topic = Topic { object: PyString::new(py, &text).into_any().into_ptr(), text };
+            let before = self.state.with(py, |state| std::mem::replace(&mut state.topic, topic));
             // SAFETY: the state's reference, or null.
-            unsafe { ffi::Py_XDECREF(topic.object) };
+            unsafe { ffi::Py_XDECREF(before.object) };
         }
+        // SAFETY: the state owns a reference; this is another one.
+        let topic = self.state.with(py, |state| unsafe { ffi::Py_NewRef(state.topic.object) });
+        let shared = Shared::new(py, Batch { bytes, topic, partition, leader_epoch, timestamp_type })?;
+        let before = self.state.with(py, |state| state.batch.replace(shared));
+        drop(before);
+        Ok(())
     }
 
     /// Sees to the group now and then while a batch is handed out: it counts as polled, and revocations are answered.
@@ -271,7 +328,7 @@ impl Consumer {
             if let Some(raised) = inner.rebalances.take_raised() {
                 // Nothing is lost: the next call begins with what came.
                 match come {
-                    Some(Come::Next(Ok(Some(batch)))) => self.take_batch(py, batch),
+                    Some(Come::Next(Ok(Some(batch)))) => self.take_batch(py, batch)?,
                     Some(Come::Next(Err(error))) => self.state.with(py, |state| state.errors.push_back(error)),
                     _ => {}
                 }
@@ -291,15 +348,13 @@ impl Consumer {
 
     /// An error as a message.
     fn error_message(&self, py: Python<'_>, error: &Error) -> PyResult<*mut ffi::PyObject> {
-        let mut fields = Fields::empty();
         let told = errors::kafka_error(py, error)?;
-        fields.value = told.call_method0("str")?.call_method0("encode")?.into_ptr();
-        fields.error = told.into_ptr();
-        fields.partition = error.partition().unwrap_or(message::NO_PARTITION);
-        fields.offset = error.offset().unwrap_or(message::NO_OFFSET);
-        if let Some(topic) = error.topic() {
-            fields.topic = PyString::new(py, topic).into_any().into_ptr();
-        }
+        let value = told.call_method0("str")?.call_method0("encode")?;
+        let topic = error.topic().map_or(null_mut(), |topic| PyString::new(py, topic).into_any().into_ptr());
+        let partition = error.partition().unwrap_or(message::NO_PARTITION);
+        let mut fields = Fields::new(Own { topic, partition, error: told.into_ptr(), ..Own::default() });
+        fields.value = value.into_ptr();
+        fields.record.offset = error.offset().unwrap_or(message::NO_OFFSET);
         Ok(message::make(py, Class::Message, fields))
     }
 
@@ -322,7 +377,7 @@ impl Consumer {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             match self.next_batch(py, left)? {
                 // A batch may turn out to hold nothing that is to be handed out.
-                Some(Ok(batch)) => self.take_batch(py, batch),
+                Some(Ok(batch)) => self.take_batch(py, batch)?,
                 Some(Err(error)) if inner.class == Class::Message => return self.error_message(py, &error),
                 Some(Err(error)) => return Err(errors::translated(py, errors::raise(py, &error))),
                 None => return Ok(null_mut()),
@@ -352,7 +407,7 @@ impl Consumer {
 
     /// The next record at hand, if the group was seen to not long ago.
     #[inline]
-    fn take_fresh(&self, py: Python<'_>) -> PyResult<*mut ffi::PyObject> {
+    pub(crate) fn take_fresh(&self, py: Python<'_>) -> PyResult<*mut ffi::PyObject> {
         if let Some(inner) = self.inner.get() {
             let now = now_ms();
             let is_fresh = self.state.with(py, |state| !state.closed && now - state.seen_to < SEE_TO && state.batch.is_some());
@@ -382,60 +437,51 @@ impl Consumer {
         }
         self.see_to_group(py, inner, consumer)?;
         let end = limit.and_then(|limit| Instant::now().checked_add(limit));
-        let list = PyList::empty(py);
-        while list.len() < count {
-            let message = self.next_at_hand(py, inner);
-            if !message.is_null() {
-                // SAFETY: a new reference.
-                list.append(unsafe { Bound::from_owned_ptr(py, message) })?;
-                continue;
+        let mut taken = Taken::default();
+        loop {
+            if let Err(error) = self.take_at_hand(py, inner, count, &mut taken) {
+                return self.later(py, inner, taken, error);
             }
-            if let Some(error) = PyErr::take(py) {
-                return self.later(inner, list, error);
+            if taken.0.len() >= count {
+                break;
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             match self.next_batch(py, left) {
-                Ok(Some(Ok(batch))) => self.take_batch(py, batch),
-                // SAFETY: a new reference, or null with an exception.
-                Ok(Some(Err(error))) => {
-                    let message = self.error_message(py, &error)?;
-                    // SAFETY: a new reference, or null with an exception.
-                    list.append(unsafe { Bound::from_owned_ptr_or_err(py, message) }?)?;
-                }
+                Ok(Some(Ok(batch))) => self.take_batch(py, batch)?,
+                Ok(Some(Err(error))) => taken.push(py, self.error_message(py, &error)?)?,
                 Ok(None) => break,
-                Err(error) => return self.later(inner, list, error),
+                Err(error) => return self.later(py, inner, taken, error),
             }
         }
-        Ok(list.unbind())
+        taken.into_list(py)
     }
 
     /// What was taken is not lost with an error: that comes with the next call.
-    fn later(&self, inner: &Inner, taken: Bound<'_, PyList>, error: PyErr) -> PyResult<Py<PyList>> {
-        if taken.is_empty() {
+    fn later(&self, py: Python<'_>, inner: &Inner, taken: Taken, error: PyErr) -> PyResult<Py<PyList>> {
+        if taken.0.is_empty() {
             return Err(error);
         }
         inner.rebalances.raise_later(error);
-        Ok(taken.unbind())
+        taken.into_list(py)
     }
 
     /// Up to `count` records, waiting for the first one only.
     fn some(&self, py: Python<'_>, count: usize, limit: Option<Duration>) -> PyResult<Py<PyList>> {
         let inner = self.inner()?;
-        let list = PyList::empty(py);
+        let mut taken = Taken::default();
         let mut left = limit;
-        while list.len() < count {
-            let message = match self.poll_for(py, left) {
-                Ok(message) => message,
-                Err(error) => return self.later(inner, list, error),
-            };
-            if message.is_null() {
-                break;
+        while taken.0.len() < count {
+            match self.poll_for(py, left) {
+                Ok(message) if message.is_null() => break,
+                Ok(message) => taken.push(py, message)?,
+                Err(error) => return self.later(py, inner, taken, error),
             }
-            // SAFETY: a new reference.
-            list.append(unsafe { Bound::from_owned_ptr(py, message) })?;
+            if let Err(error) = self.take_at_hand(py, inner, count, &mut taken) {
+                return self.later(py, inner, taken, error);
+            }
             left = Some(Duration::ZERO);
         }
-        Ok(list.unbind())
+        taken.into_list(py)
     }
 
     /// Ends it: the group is left, its callbacks are called, what was consumed is committed where that is automatic.
@@ -469,7 +515,7 @@ impl Consumer {
     /// Takes in what came of asking for the next batch; raises an error that the application is to hear of.
     pub(crate) fn take_answer(&self, py: Python<'_>, batch: Option<FetchedBatch>) -> PyResult<Py<PyAny>> {
         if let Some(batch) = batch {
-            self.take_batch(py, batch);
+            self.take_batch(py, batch)?;
         }
         if let Some(inner) = self.inner.get()
             && let Some(raised) = inner.rebalances.take_raised()
@@ -537,9 +583,7 @@ impl Consumer {
     #[new]
     #[pyo3(signature = (*_args, **_keywords))]
     fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-        let topic = Topic { text: Text::default(), object: null_mut() };
-        let state = State { batch: None, topic, seen_to: 0, errors: VecDeque::new(), closed: false };
-        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+        Self::default()
     }
 
     #[pyo3(signature = (properties, callbacks, records = false, key_deserializer = None, value_deserializer = None, iteration = None))]

@@ -173,17 +173,17 @@ pub(crate) fn consumer_committed<'py>(
 fn behind(message: &Bound<'_, PyAny>) -> PyResult<(TopicPartition, OffsetAndMetadata)> {
     let py = message.py();
     let fields = fields_of(message)?;
-    if !fields.error.is_null() || fields.topic.is_null() || fields.offset < 0 {
+    if !fields.error().is_null() || fields.topic().is_null() || fields.record.offset < 0 {
         return Err(errors::raise(
             py,
             &Error::new(ErrorKind::InvalidArgument, "a message that is an error has no offset to commit or store"),
         ));
     }
     // SAFETY: a reference that the message owns.
-    let topic: String = unsafe { Bound::from_borrowed_ptr(py, fields.topic) }.extract()?;
-    let mut offset = OffsetAndMetadata::new(fields.offset.saturating_add(1));
-    offset.leader_epoch = fields.leader_epoch;
-    Ok((TopicPartition::new(topic, fields.partition), offset))
+    let topic: String = unsafe { Bound::from_borrowed_ptr(py, fields.topic()) }.extract()?;
+    let mut offset = OffsetAndMetadata::new(fields.record.offset.saturating_add(1));
+    offset.leader_epoch = fields.leader_epoch();
+    Ok((TopicPartition::new(topic, fields.partition()), offset))
 }
 
 pub(crate) fn said(

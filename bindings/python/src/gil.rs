@@ -1,15 +1,16 @@
 //! State that the interpreter's lock guards, and waits without that lock.
 
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use ottla_bindings::wait::{Waited, wait};
+use pyo3::ffi;
 use pyo3::prelude::*;
 
-/// A value that only a thread with the interpreter's lock sees. (abi3 modules always have one; a build for free threads needs real
-/// locks here.)
+/// A value that only a thread with the interpreter's lock sees. (abi3 modules always have one; a build for free threads needs
+/// real locks here.)
 pub(crate) struct Guarded<T>(UnsafeCell<T>);
 
 // SAFETY: whoever looks inside proves by its token that it has the interpreter's lock.
@@ -25,6 +26,47 @@ impl<T> Guarded<T> {
     pub(crate) fn with<R>(&self, _py: Python<'_>, look: impl FnOnce(&mut T) -> R) -> R {
         // SAFETY: the token says that no other thread is here, and by the rule above this thread is here once.
         look(unsafe { &mut *self.0.get() })
+    }
+}
+
+thread_local! {
+    /// Whether this thread is within [`lending`], with the interpreter's lock.
+    static LENDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives a record to the client. Work that takes long, compressing a batch that this record fills, is done within [`let_go`]; all
+/// else is too short for it.
+#[inline]
+pub(crate) fn lending<R>(_py: Python<'_>, send: impl FnOnce() -> R) -> R {
+    struct Lent;
+    impl Drop for Lent {
+        fn drop(&mut self) {
+            LENDS.set(false);
+        }
+    }
+    LENDS.set(true);
+    let _lent = Lent;
+    send()
+}
+
+/// Does the client's work, and lets go of the interpreter's lock meanwhile, if this thread has it.
+pub(crate) fn let_go(work: &mut dyn FnMut()) {
+    if !LENDS.replace(false) {
+        return work();
+    }
+    // SAFETY: within `lending` this thread has the lock, and it takes it back here before anything else is done.
+    unsafe {
+        let state = ffi::PyEval_SaveThread();
+        struct Back(*mut ffi::PyThreadState);
+        impl Drop for Back {
+            fn drop(&mut self) {
+                // SAFETY: as above.
+                unsafe { ffi::PyEval_RestoreThread(self.0) };
+                LENDS.set(true);
+            }
+        }
+        let _back = Back(state);
+        work();
     }
 }
 

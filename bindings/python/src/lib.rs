@@ -2,6 +2,7 @@
 
 mod admin;
 mod aio_calls;
+mod aio_clients;
 mod arguments;
 mod broker;
 mod consumer;
@@ -9,25 +10,34 @@ mod consumer_calls;
 mod delivery;
 mod errors;
 mod events;
+mod future;
 mod gil;
 mod listener;
 mod message;
+mod message_classes;
 mod partitions;
 mod port;
 mod producer;
+mod raw;
 mod sending;
+mod shared;
+mod steps;
+mod table;
 mod tuples;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    message::add_classes(module)?;
+    shared::make_class(module.py())?;
+    future::make_classes(module.py())?;
+    message_classes::add_classes(module)?;
     producer::add_class(module)?;
     sending::add_class(module)?;
     consumer::add_class(module)?;
     consumer_calls::add(module)?;
     aio_calls::add(module)?;
+    aio_clients::add_classes(module)?;
     module.add_class::<admin::Admin>()?;
     module.add_class::<broker::Broker>()?;
     module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;

@@ -15,7 +15,7 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_bindings::{Outstanding, Queue, exit};
 use ottla_core::config::Face;
-use ottla_protocol::record::{DecodedBatch, RecordCursor};
+use ottla_protocol::record::RecordCursor;
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -24,54 +24,19 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::admin::Admin;
 use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text, value_of};
-use crate::gil::{Guarded, block_on, limit};
-use crate::message::{self, Class, Fields, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::gil::{Guarded, block_on, lending, let_go, limit};
+use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
 use crate::sending::SendingProducer;
+use crate::shared::{Batch, Bytes, Shared};
+use crate::table::Table;
 use crate::{errors, events};
 
 /// A report that is being served: its records one after another, since a callback may raise in between.
 struct Serving {
     report: DeliveryReport,
-    batch: Arc<DecodedBatch>,
+    shared: Shared,
     cursor: RecordCursor,
     next: u32,
-    topic: Option<Py<PyString>>,
-}
-
-/// Callbacks of records under way, by the opaques of their records, which count from 1.
-#[derive(Default)]
-struct Callbacks {
-    places: Vec<*mut ffi::PyObject>,
-    free: Vec<usize>,
-}
-
-// SAFETY: owned references, moved between threads only with the interpreter's lock held.
-unsafe impl Send for Callbacks {}
-
-impl Callbacks {
-    /// Keeps an owned reference.
-    fn keep(&mut self, callback: *mut ffi::PyObject) -> u64 {
-        if let Some(at) = self.free.pop()
-            && let Some(place) = self.places.get_mut(at)
-        {
-            *place = callback;
-            return at as u64 + 1;
-        }
-        self.places.push(callback);
-        self.places.len() as u64
-    }
-
-    /// Gives the reference back, null if there is none.
-    fn take(&mut self, opaque: u64) -> *mut ffi::PyObject {
-        let Some(at) = usize::try_from(opaque).ok().and_then(|opaque| opaque.checked_sub(1)) else { return null_mut() };
-        match self.places.get_mut(at) {
-            Some(place) if !place.is_null() => {
-                self.free.push(at);
-                std::mem::replace(place, null_mut())
-            }
-            _ => null_mut(),
-        }
-    }
 }
 
 /// The topic that was produced to last, found by the address of its string, which is kept.
@@ -85,7 +50,7 @@ unsafe impl Send for LastTopic {}
 
 struct State {
     last: LastTopic,
-    callbacks: Callbacks,
+    callbacks: Table,
     serving: VecDeque<Box<Serving>>,
     closed: bool,
 }
@@ -153,13 +118,20 @@ impl Producer {
     }
 
     fn append(&self, py: Python<'_>, inner: &Inner, object: *mut ffi::PyObject, record: &Record<'_>) -> PyResult<()> {
-        if self.state.with(py, |state| state.last.object) != object {
+        if self.state.with(py, |state| state.last.object != object || state.last.topic.is_none()) {
             self.change_topic(py, inner, object)?;
         }
         inner.outstanding.add(1);
-        let sent = self.state.with(py, |state| match &state.last.topic {
-            Some(topic) => topic.get().and_then(|topic| topic.try_send(record)).map(drop),
+        // Taken out: other threads may come here while this one has let go of the lock.
+        let topic = self.state.with(py, |state| state.last.topic.take());
+        let sent = match &topic {
+            Some(topic) => topic.get().and_then(|topic| lending(py, || topic.try_send(record))).map(drop),
             None => Err(Error::new(ErrorKind::State, "the topic is gone")),
+        };
+        self.state.with(py, |state| {
+            if state.last.object == object && state.last.topic.is_none() {
+                state.last.topic = topic;
+            }
         });
         sent.map_err(|error| {
             inner.outstanding.remove(1);
@@ -247,10 +219,7 @@ impl Producer {
                 Some(begun) => begun,
                 None => match events.try_pop() {
                     None => return Ok(served),
-                    Some(Event::Report(report)) => match Serving::begin(report) {
-                        Some(serving) => serving,
-                        None => continue,
-                    },
+                    Some(Event::Report(report)) => Serving::begin(py, report)?,
                     Some(Event::Client(event)) => {
                         inner.serve_event(py, event)?;
                         served += 1;
@@ -294,8 +263,8 @@ impl Producer {
     fn take_event(&self, py: Python<'_>, inner: &Inner, event: Event) -> PyResult<u64> {
         match event {
             Event::Report(report) => {
-                let serving = Serving::begin(report);
-                self.state.with(py, |state| state.serving.extend(serving));
+                let serving = Serving::begin(py, report)?;
+                self.state.with(py, |state| state.serving.push_back(serving));
                 Ok(0)
             }
             Event::Client(event) => inner.serve_event(py, event).map(|()| 1),
@@ -337,9 +306,16 @@ impl Inner {
 }
 
 impl Serving {
-    fn begin(report: DeliveryReport) -> Option<Box<Self>> {
-        let batch = Arc::new(report.records().ok()?);
-        Some(Box::new(Self { report, batch, cursor: RecordCursor::default(), next: 0, topic: None }))
+    fn begin(py: Python<'_>, report: DeliveryReport) -> PyResult<Box<Self>> {
+        let records = report.records().map_err(|error| errors::raise(py, &error))?;
+        let batch = Batch {
+            bytes: Bytes::Sent(records),
+            topic: PyString::new(py, report.topic()).into_any().into_ptr(),
+            partition: report.result().map_or(message::NO_PARTITION, |result| result.partition),
+            leader_epoch: -1,
+            timestamp_type: TIMESTAMP_CREATE_TIME,
+        };
+        Ok(Box::new(Self { report, shared: Shared::new(py, batch)?, cursor: RecordCursor::default(), next: 0 }))
     }
 
     /// The index of the next record.
@@ -355,44 +331,39 @@ impl Serving {
     /// What a callback is given for the record at `index`, which is not before the last one that was asked for.
     fn message<'py>(&mut self, py: Python<'py>, index: u32) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let mut found = None;
-        while self.cursor.index <= index {
-            match self.cursor.next(&self.batch) {
-                Some(Ok(record)) => found = Some(record),
-                _ => break,
+        if let Bytes::Sent(records) = &self.shared.batch().bytes {
+            while self.cursor.index <= index {
+                match self.cursor.next(records) {
+                    Some(Ok(record)) => found = Some(record),
+                    _ => break,
+                }
             }
         }
-        let topic = match &self.topic {
-            Some(topic) => topic.bind(py).clone(),
-            None => {
-                let topic = PyString::new(py, self.report.topic());
-                self.topic = Some(topic.clone().unbind());
-                topic
-            }
+        let mut fields = match found {
+            // SAFETY: the record is of that batch.
+            Some(record) => unsafe { Fields::of(&self.shared, record) },
+            None => Fields::new(Own::default()),
         };
-        let mut fields = Fields::empty();
-        if let Some(record) = found {
-            // SAFETY: the bytes lie in the batch's own buffer, which the message keeps.
-            fields.record = unsafe { message::outlive(record) };
-        }
-        fields.kept = Some(self.batch.clone());
-        fields.timestamp_type = TIMESTAMP_CREATE_TIME;
         let unknown = || Error::new(ErrorKind::State, "what became of the record is not known");
         let error = match self.report.result().map_or_else(|| Err(unknown()), |result| result.record(index)) {
             Ok(written) => {
-                (fields.partition, fields.offset) = (written.partition, written.offset);
+                fields.record.offset = written.offset;
+                if fields.partition() != written.partition {
+                    fields.own().partition = written.partition;
+                }
                 if let Some(time) = written.log_append_time {
-                    (fields.timestamp_type, fields.record.timestamp) = (TIMESTAMP_LOG_APPEND_TIME, time);
+                    fields.own().timestamp_type = TIMESTAMP_LOG_APPEND_TIME;
+                    fields.record.timestamp = time;
                 }
                 py.None().into_bound(py)
             }
             Err(error) => {
-                fields.partition = self.report.result().map_or(message::NO_PARTITION, |result| result.partition);
+                fields.record.offset = message::NO_OFFSET;
                 let error = errors::kafka_error(py, &error)?;
-                fields.error = error.clone().into_ptr();
+                fields.own().error = error.clone().into_ptr();
                 error
             }
         };
-        fields.topic = topic.into_any().into_ptr();
         // SAFETY: a new reference, or null with an exception.
         let message = unsafe { Bound::from_owned_ptr_or_err(py, message::make(py, Class::Message, fields)) }?;
         Ok((error, message))
@@ -426,7 +397,7 @@ impl Producer {
     #[pyo3(signature = (*_args, **_keywords))]
     fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
         let last = LastTopic { object: null_mut(), topic: None };
-        let state = State { last, callbacks: Callbacks::default(), serving: VecDeque::new(), closed: false };
+        let state = State { last, callbacks: Table::default(), serving: VecDeque::new(), closed: false };
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 
@@ -443,7 +414,8 @@ impl Producer {
         let queue = Queue::new();
         let made = py.detach(|| {
             let limit = config.client()?.exit_timeout;
-            let client = Client::builder().config(config).observer(events::observer(&queue, Event::Client)).build()?;
+            let client =
+                Client::builder().config(config).observer(events::observer(&queue, Event::Client)).around_work(let_go).build()?;
             let producer = client.producer_builder().reports(true).build()?;
             Ok::<_, Error>((client, producer, limit))
         });
@@ -529,9 +501,8 @@ impl Drop for Producer {
     fn drop(&mut self) {
         // A pyclass is dropped by the interpreter, with its lock.
         Python::attach(|py| {
-            let (topic, callbacks) = self.state.with(py, |state| {
-                (std::mem::replace(&mut state.last.object, null_mut()), std::mem::take(&mut state.callbacks.places))
-            });
+            let (topic, callbacks) =
+                self.state.with(py, |state| (std::mem::replace(&mut state.last.object, null_mut()), state.callbacks.take_all()));
             // SAFETY: owned references, or null.
             callbacks.into_iter().chain([topic]).for_each(|object| unsafe { ffi::Py_XDECREF(object) });
             if let Some(inner) = self.inner.get()

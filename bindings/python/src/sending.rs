@@ -19,8 +19,9 @@ use crate::admin::Admin;
 use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, text, value_of};
 use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
-use crate::gil::{Guarded, block_on, limit};
-use crate::port::{AioFuture, Port, Woken};
+use crate::future::{Future as Answer, Kind};
+use crate::gil::{Guarded, block_on, lending, let_go, limit};
+use crate::port::{Port, Woken};
 use crate::producer::{config, header_pairs};
 
 struct State {
@@ -51,6 +52,16 @@ pub(crate) struct SendingProducer {
     state: Guarded<State>,
 }
 
+/// A record as a caller gives it: arguments of its call, null where none was given.
+pub(crate) struct Given {
+    pub(crate) topic: *mut ffi::PyObject,
+    pub(crate) value: *mut ffi::PyObject,
+    pub(crate) key: *mut ffi::PyObject,
+    pub(crate) headers: *mut ffi::PyObject,
+    pub(crate) partition: *mut ffi::PyObject,
+    pub(crate) timestamp: *mut ffi::PyObject,
+}
+
 fn now_ms() -> i64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
     now.tv_sec * 1000 + now.tv_nsec / 1_000_000
@@ -77,6 +88,13 @@ fn serialized<'py>(
     Ok(Some(made).filter(|made| !made.is_none()))
 }
 
+impl Default for SendingProducer {
+    fn default() -> Self {
+        let state = State { topic_object: null_mut(), topic: None, ended: 0, closed: false };
+        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+    }
+}
+
 impl SendingProducer {
     fn inner(&self) -> PyResult<&Inner> {
         self.inner.get().ok_or_else(|| PyRuntimeError::new_err("KafkaProducer.__init__() was not called"))
@@ -87,7 +105,7 @@ impl SendingProducer {
     }
 
     fn topic(&self, py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<()> {
-        if self.state.with(py, |state| state.topic_object) == object {
+        if self.state.with(py, |state| state.topic_object == object && state.topic.is_some()) {
             return Ok(());
         }
         // SAFETY: an argument of the call.
@@ -106,21 +124,24 @@ impl SendingProducer {
         Ok(())
     }
 
-    fn append(&self, py: Python<'_>, record: Record<'_>, may_wait: bool) -> PyResult<Delivery> {
-        let sent = self.state.with(py, |state| match &state.topic {
-            Some(topic) => topic.get().and_then(|topic| topic.try_send(&record)),
+    fn append(&self, py: Python<'_>, object: *mut ffi::PyObject, record: Record<'_>, may_wait: bool) -> PyResult<Delivery> {
+        // Taken out: other threads may come here while this one has let go of the lock.
+        let topic = self.state.with(py, |state| state.topic.take());
+        let sent = match &topic {
+            Some(topic) => topic.get().and_then(|topic| lending(py, || topic.try_send(&record))),
             None => Err(Error::new(ErrorKind::State, "the topic is gone")),
-        });
-        let sent = match sent {
-            Err(error) if error.kind() == ErrorKind::QueueFull && may_wait => {
-                // max.block.ms bounds the wait.
-                let topic = self.state.with(py, |state| state.topic.as_ref().and_then(|topic| topic.get().cloned().ok()));
-                match topic {
-                    Some(topic) => block_on(py, topic.send(record), None)?.unwrap_or(Err(error)),
-                    None => Err(error),
-                }
+        };
+        let is_full = may_wait && sent.as_ref().is_err_and(|error| error.kind() == ErrorKind::QueueFull);
+        let waits = topic.as_ref().filter(|_| is_full).and_then(|topic| topic.get().cloned().ok());
+        self.state.with(py, |state| {
+            if state.topic_object == object && state.topic.is_none() {
+                state.topic = topic;
             }
-            sent => sent,
+        });
+        let sent = match (sent, waits) {
+            // max.block.ms bounds the wait.
+            (Err(error), Some(topic)) => block_on(py, topic.send(record), None)?.unwrap_or(Err(error)),
+            (sent, _) => sent,
         };
         sent.map_err(|error| {
             if error.kind() == ErrorKind::QueueFull && !may_wait {
@@ -130,24 +151,26 @@ impl SendingProducer {
         })
     }
 
+    /// Whether it takes records: it was opened, and not closed since.
+    #[inline]
+    pub(crate) fn is_open(&self, py: Python<'_>) -> bool {
+        self.inner.get().is_some() && !self.state.with(py, |state| state.closed)
+    }
+
+    /// Takes a record; what answers for it is a delivery, or of a port's producer a future of that kind.
+    ///
     /// # Safety
-    /// The arguments are those of a fast call.
-    unsafe fn send(
-        &self,
-        args: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        keywords: *mut ffi::PyObject,
-    ) -> PyResult<*mut ffi::PyObject> {
-        // SAFETY: called by the interpreter, with its lock. All objects are arguments of the call, or made from them, and alive until
-        // it ends; what may change meanwhile is copied.
+    /// The objects are arguments of a call that the interpreter made, with its lock, or null.
+    pub(crate) unsafe fn take(&self, given: Given, kind: Kind) -> PyResult<*mut ffi::PyObject> {
+        // SAFETY: called by the interpreter, with its lock. All objects are arguments of the call, or made from them, and alive
+        // until it ends; what may change meanwhile is copied.
         unsafe {
             let py = Python::assume_attached();
             let inner = self.inner()?;
             if self.state.with(py, |state| state.closed) {
                 return Err(errors::translated(py, errors::raise(py, &Error::new(ErrorKind::State, "KafkaProducer is closed"))));
             }
-            let names = SEND.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [topic, value, key, headers, partition, timestamp] = names.sort("send", args, count, keywords)?;
+            let Given { topic, value, key, headers, partition, timestamp } = given;
             if topic.is_null() {
                 return Err(PyTypeError::new_err("send() missing required argument 'topic' (pos 1)"));
             }
@@ -188,23 +211,30 @@ impl SendingProducer {
                 sizes[2] = i64::try_from(size).unwrap_or(-1);
             }
             self.topic(py, topic)?;
+            let (object, topic) = (topic, Bound::from_borrowed_ptr(py, topic).unbind());
             if let Some(port) = &inner.port {
                 let port = port.get();
-                let sent = (Bound::from_borrowed_ptr(py, topic).unbind(), millis);
-                let future = Py::new(py, AioFuture::new(port.event_loop(py), Some(sent)))?;
-                let opaque = port.keep(py, future.clone_ref(py));
-                if let Err(error) = self.append(py, record.opaque(opaque), false) {
+                let future = Answer::new(py, kind, port.event_loop(py), Some((topic, millis)))?;
+                let opaque = port.keep(py, &future);
+                if let Err(error) = self.append(py, object, record.opaque(opaque), false) {
                     drop(port.take(py, opaque));
                     return Err(error);
                 }
                 inner.outstanding.add(1);
-                return Ok(future.into_ptr());
+                return Ok(future.into_object());
             }
-            let delivery = self.append(py, record, true)?;
+            let delivery = self.append(py, object, record, true)?;
             inner.outstanding.add(1);
-            let sent = Sent { topic: Bound::from_borrowed_ptr(py, topic).unbind(), timestamp: millis, sizes };
-            Ok(Py::new(py, DeliveryFuture::new(delivery, sent))?.into_ptr())
+            Ok(Py::new(py, DeliveryFuture::new(delivery, Sent { topic, timestamp: millis, sizes }))?.into_ptr())
         }
+    }
+
+    /// What a record that can't be sent is answered with: an awaitable that raises.
+    pub(crate) fn refuse(&self, py: Python<'_>, error: PyErr) -> PyResult<*mut ffi::PyObject> {
+        let Some(port) = &self.inner()?.port else { return Err(error) };
+        let future = Answer::new(py, Kind::Sending(false), port.get().event_loop(py), None)?;
+        future.raise(py, error);
+        Ok(future.into_object())
     }
 
     pub(crate) fn native(&self, py: Python<'_>) -> PyResult<ottla::Producer> {
@@ -237,8 +267,7 @@ impl SendingProducer {
     #[new]
     #[pyo3(signature = (*_args, **_keywords))]
     fn new(_args: &Bound<'_, PyTuple>, _keywords: Option<&Bound<'_, PyDict>>) -> Self {
-        let state = State { topic_object: null_mut(), topic: None, ended: 0, closed: false };
-        Self { inner: OnceLock::new(), state: Guarded::new(state) }
+        Self::default()
     }
 
     #[pyo3(signature = (properties, key_serializer, value_serializer, port = None))]
@@ -253,7 +282,7 @@ impl SendingProducer {
         let config = config(py, Face::Rust, &properties)?;
         let made = py.detach(|| {
             let limit = config.client()?.exit_timeout;
-            let client = Client::builder().config(config).build()?;
+            let client = Client::builder().config(config).around_work(let_go).build()?;
             let producer = client.producer_builder().reports(port.is_some()).build()?;
             Ok::<_, Error>((client, producer, limit))
         });
@@ -336,7 +365,11 @@ unsafe extern "C" fn raw_send(
 ) -> *mut ffi::PyObject {
     finish(|| {
         // SAFETY: a fast call of the interpreter's.
-        unsafe { value_of::<SendingProducer>(object).send(args, count, keywords) }
+        unsafe {
+            let names = SEND.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
+            let [topic, value, key, headers, partition, timestamp] = names.sort("send", args, count, keywords)?;
+            value_of::<SendingProducer>(object).take(Given { topic, value, key, headers, partition, timestamp }, Kind::Call)
+        }
     })
 }
 

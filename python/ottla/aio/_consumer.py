@@ -22,7 +22,7 @@ _REFUSED = frozenset("ssl_context sasl_oauth_token_provider sasl_kerberos_servic
 Offsets = dict[TopicPartition, "int | OffsetAndMetadata | tuple[int, str]"]
 
 
-class AIOKafkaConsumer:
+class AIOKafkaConsumer(_ottla.AioConsumer):
     """Reads records, on the loop of the coroutine that starts it: ``async for``, ``getone``, ``getmany``.
 
     Giving up a wait, by a cancellation or a timeout, loses no record.
@@ -44,7 +44,6 @@ class AIOKafkaConsumer:
         self._topics = set(topics)
         self._listener: Any = None
         self._port: Port | None = None
-        self._native = _ottla.Consumer()
         self._closed = False
         # The one call for more that is under way, and who waits for it.
         self._next: asyncio.Future[None] | None = None
@@ -223,21 +222,12 @@ class AIOKafkaConsumer:
             several.append(record)
         return made
 
-    def __aiter__(self) -> Self:
-        self._running()
-        return self
-
-    async def __anext__(self) -> _ottla.ConsumerRecord:
-        if self._closed:
-            raise StopAsyncIteration
-        self._turn -= 1
-        if not self._turn:
-            self._turn = TURN
-            # Before a record is taken: one in hand would be lost to a cancellation.
-            await asyncio.sleep(0)
+    async def _next_record(self, is_turn: bool) -> _ottla.ConsumerRecord:
+        """What ``__anext__`` goes on with when there is nothing at hand, or it is the loop's turn."""
         try:
-            record = self._native._take()
-            return record if record is not None else await self.getone()
+            if is_turn:
+                await asyncio.sleep(0)
+            return await self.getone()
         except ConsumerStoppedError:
             raise StopAsyncIteration from None
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Self
 
 from .. import _ottla
 from .._producer import sending
 from ..kafka._options import properties, servers
-from ._loop import TURN, Port, call, unclosed
+from ._loop import Port, call, unclosed
 from .errors import ProducerClosed
 from .structs import RecordMetadata
 
@@ -20,10 +19,11 @@ _REFUSED = frozenset(
 )
 
 
-class AIOKafkaProducer:
+class AIOKafkaProducer(_ottla.AioProducer):
     """Sends records, on the loop of the coroutine that starts it.
 
-    ``send`` answers with a future of the record's metadata. Giving up a wait, by a cancellation or a timeout, loses no record.
+    ``await send(...)`` gives a future of the record's metadata. A record goes out once ``send`` was called, awaited or not, and giving
+    up a wait, by a cancellation or a timeout, does not call it back.
     """
 
     def __init__(self, *, loop: Any = None, **options: Any) -> None:
@@ -39,10 +39,7 @@ class AIOKafkaProducer:
         self._properties = made
         self._serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
         self._port: Port | None = None
-        self._native = _ottla.SendingProducer()
-        self._take: Callable[..., asyncio.Future[RecordMetadata]] = self._native.send
         self._closed = False
-        self._turn = TURN
 
     async def start(self) -> None:
         """Waits until a broker answers."""
@@ -63,7 +60,7 @@ class AIOKafkaProducer:
             raise ProducerClosed("the producer is stopped" if self._closed else "start() comes first")
         return self._port
 
-    async def send(
+    async def _send_when_there_is_room(
         self,
         topic: str,
         value: Any = None,
@@ -72,24 +69,15 @@ class AIOKafkaProducer:
         timestamp_ms: int | None = None,
         headers: Any = None,
     ) -> asyncio.Future[RecordMetadata]:
-        """Takes a record into its batch; waits while the buffer is full. A future of its metadata."""
+        """What ``send`` answers with if it can't take the record at once."""
         port = self._running()
-        self._turn -= 1
-        if not self._turn:
-            self._turn = TURN
-            await asyncio.sleep(0)
-            self._running()
-        try:
-            return self._take(topic, value, key, headers, partition, timestamp_ms)
-        except BufferError:
-            end = port.loop.time() + self._timeout
+        end = port.loop.time() + self._timeout
         while True:
-            await port.room(end)
-            self._running()
             try:
-                return self._take(topic, value, key, headers, partition, timestamp_ms)
+                return self._native.send(topic, value, key, headers, partition, timestamp_ms)
             except BufferError:
-                continue
+                await port.room(end)
+                self._running()
 
     async def send_and_wait(
         self,

@@ -1,0 +1,516 @@
+//! Futures that asyncio takes for its own, settled by a [`Port`](crate::port::Port) on the loop's thread.
+//!
+//! `AIOKafkaProducer.send` is a coroutine function by its callers' lights, and its coroutine answers with a future. Both are one
+//! object here: it begins as a [`Kind::Sending`], which can be awaited and be made a task, and ends its first step as the future
+//! that it answers with, by changing its class. A future of [`Kind::Call`] is one from the beginning.
+
+use std::ffi::c_void;
+use std::mem::{MaybeUninit, offset_of};
+use std::ptr::{addr_of_mut, null_mut};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use ottla::{Error, Written};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple, PyType};
+
+use crate::arguments::{Names, finish};
+use crate::raw::{self, attributes, class, fast_method, method, methods, none, slot, weak_references};
+use crate::tuples::{named_tuple, topic_partition};
+use crate::{errors, steps};
+
+static CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static INVALID_STATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static DONE_CALLBACK: PyOnceLock<Names<2>> = PyOnceLock::new();
+
+/// How it ended.
+pub(crate) enum Outcome {
+    Pending,
+    /// A record; its metadata is made when it is asked for.
+    Written(Written),
+    Value(Py<PyAny>),
+    /// A record's failure. Its exception is made anew each time it is asked for: one that was kept would have a traceback, and
+    /// with it whoever waited.
+    Failed(Box<Error>),
+    Raised(Py<PyAny>),
+    Cancelled,
+}
+
+struct Fields {
+    event_loop: Py<PyAny>,
+    outcome: Outcome,
+    /// Of a record.
+    topic: Option<Py<PyAny>>,
+    timestamp: i64,
+    /// Functions and the contexts that they are called in.
+    callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
+    /// The first step suspends, so that the loop has a turn.
+    has_turn: bool,
+    is_blocking: bool,
+    /// Whether the application has looked at how it ended.
+    is_seen: bool,
+}
+
+#[repr(C)]
+struct Object {
+    base: ffi::PyObject,
+    weak_references: *mut ffi::PyObject,
+    fields: MaybeUninit<Fields>,
+}
+
+static SENDING: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+static FUTURE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+/// As what it begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// What `send` answers with; `true`: its first step gives the loop a turn.
+    Sending(bool),
+    Call,
+}
+
+/// A reference to a future, which is let go of with the interpreter's lock held.
+pub(crate) struct Future(*mut ffi::PyObject);
+
+impl Drop for Future {
+    fn drop(&mut self) {
+        // SAFETY: an owned reference, let go of with the lock held, by the rule of this type.
+        unsafe { ffi::Py_DECREF(self.0) };
+    }
+}
+
+// SAFETY: an owned reference, moved between threads only with the interpreter's lock held.
+unsafe impl Send for Future {}
+
+impl Future {
+    /// # Errors
+    /// If there is no memory.
+    #[inline]
+    pub(crate) fn new(py: Python<'_>, kind: Kind, event_loop: Py<PyAny>, record: Option<(Py<PyAny>, i64)>) -> PyResult<Self> {
+        let (class, has_turn) = match kind {
+            Kind::Sending(has_turn) => (&SENDING, has_turn),
+            Kind::Call => (&FUTURE, false),
+        };
+        let (topic, timestamp) = record.map_or((None, -1), |(topic, timestamp)| (Some(topic), timestamp));
+        let fields = Fields {
+            event_loop,
+            outcome: Outcome::Pending,
+            topic,
+            timestamp,
+            callbacks: Vec::new(),
+            has_turn,
+            is_blocking: false,
+            is_seen: false,
+        };
+        // SAFETY: the classes are made with the module, and have this layout; the fields are written before anybody sees the
+        // object.
+        unsafe {
+            let object = ffi::PyType_GenericAlloc(class.load(Ordering::Relaxed), 0);
+            if object.is_null() {
+                return Err(PyErr::fetch(py));
+            }
+            addr_of_mut!((*object.cast::<Object>()).fields).cast::<Fields>().write(fields);
+            Ok(Self(object))
+        }
+    }
+
+    /// A reference that was [`Future::into_object`].
+    ///
+    /// # Safety
+    /// It was, and is given up.
+    pub(crate) unsafe fn from_object(object: *mut ffi::PyObject) -> Self {
+        Self(object)
+    }
+
+    /// The reference as the interpreter's.
+    pub(crate) fn into_object(self) -> *mut ffi::PyObject {
+        std::mem::ManuallyDrop::new(self).0
+    }
+
+    /// Another reference, which is the caller's.
+    pub(crate) fn to_object(&self) -> *mut ffi::PyObject {
+        // SAFETY: alive, with the lock held.
+        unsafe { ffi::Py_NewRef(self.0) }
+    }
+
+    /// Ends it, unless it has ended, and has its callbacks called soon.
+    ///
+    /// # Errors
+    /// If the loop takes no callbacks: it was closed.
+    #[inline]
+    pub(crate) fn end(&self, py: Python<'_>, outcome: Outcome) -> PyResult<bool> {
+        // SAFETY: alive, with the lock held, and one of these classes.
+        unsafe { end(py, self.0, outcome) }
+    }
+
+    /// Has its first step raise an exception.
+    pub(crate) fn raise(&self, py: Python<'_>, error: PyErr) {
+        // SAFETY: as above.
+        unsafe { fields(self.0) }.outcome = Outcome::Raised(error.into_value(py).into_any());
+    }
+}
+
+/// # Safety
+/// One of these classes, with the lock held; the answer is not kept while Python runs.
+#[inline]
+unsafe fn fields<'a>(object: *mut ffi::PyObject) -> &'a mut Fields {
+    // SAFETY: written when the object was made.
+    unsafe { (*object.cast::<Object>()).fields.assume_init_mut() }
+}
+
+#[inline]
+unsafe fn is_done(object: *mut ffi::PyObject) -> bool {
+    // SAFETY: the caller's word.
+    !matches!(unsafe { fields(object) }.outcome, Outcome::Pending)
+}
+
+#[inline]
+unsafe fn end(py: Python<'_>, object: *mut ffi::PyObject, outcome: Outcome) -> PyResult<bool> {
+    // SAFETY: the caller's word; the fields are not kept while Python runs.
+    unsafe {
+        if is_done(object) {
+            return Ok(false);
+        }
+        let fields = fields(object);
+        fields.outcome = outcome;
+        if fields.callbacks.is_empty() {
+            return Ok(true);
+        }
+        for (callback, context) in std::mem::take(&mut fields.callbacks) {
+            call_soon(py, object, callback, context)?;
+        }
+    }
+    Ok(true)
+}
+
+unsafe fn call_soon(py: Python<'_>, object: *mut ffi::PyObject, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+    // SAFETY: the caller's word: alive, of these classes.
+    let (own, event_loop) = unsafe { (Bound::from_borrowed_ptr(py, object), fields(object).event_loop.clone_ref(py)) };
+    let event_loop = event_loop.bind(py);
+    match context {
+        None => event_loop.call_method1("call_soon", (callback, own)).map(drop),
+        Some(context) => {
+            let keywords = PyDict::new(py);
+            keywords.set_item("context", context)?;
+            event_loop.call_method("call_soon", (callback, own), Some(&keywords)).map(drop)
+        }
+    }
+}
+
+fn metadata(py: Python<'_>, topic: &Py<PyAny>, written: &Written, timestamp: i64) -> PyResult<Py<PyAny>> {
+    let class = METADATA.import(py, "ottla.aio.structs", "RecordMetadata")?;
+    let partition = topic_partition(py, topic, written.partition)?;
+    let (time, kind) = written.log_append_time.map_or((timestamp, 0), |time| (time, 1));
+    let fields = (topic, written.partition, partition, written.offset, time, kind, py.None()).into_pyobject(py)?;
+    Ok(named_tuple(class, &fields)?.unbind())
+}
+
+fn invalid_state(py: Python<'_>) -> PyErr {
+    match INVALID_STATE.import(py, "asyncio", "InvalidStateError") {
+        Ok(class) => PyErr::from_type(class.clone(), ("the result is not there yet",)),
+        Err(error) => error,
+    }
+}
+
+/// What it ended with.
+unsafe fn answer(py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<Py<PyAny>> {
+    // SAFETY: the caller's word. What the fields hold is copied before Python runs.
+    let fields = unsafe { fields(object) };
+    fields.is_seen = true;
+    let (topic, written) = match &fields.outcome {
+        Outcome::Value(value) => return Ok(value.clone_ref(py)),
+        Outcome::Failed(error) => {
+            let error = Error::clone(error);
+            return Err(errors::translated(py, errors::raise(py, &error)));
+        }
+        Outcome::Raised(exception) => return Err(PyErr::from_value(exception.clone_ref(py).into_bound(py))),
+        Outcome::Cancelled => {
+            return Err(PyErr::from_type(CANCELLED.import(py, "asyncio", "CancelledError")?.clone(), ()));
+        }
+        Outcome::Pending => return Err(invalid_state(py)),
+        Outcome::Written(written) => match &fields.topic {
+            Some(topic) => (topic.clone_ref(py), written.clone()),
+            None => return Ok(py.None()),
+        },
+    };
+    let made = metadata(py, &topic, &written, fields.timestamp)?;
+    // SAFETY: as above, looked at anew.
+    let fields = unsafe { self::fields(object) };
+    let before = std::mem::replace(&mut fields.outcome, Outcome::Value(made.clone_ref(py)));
+    drop(before);
+    Ok(made)
+}
+
+unsafe extern "C" fn own(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a slot of these classes.
+    unsafe { ffi::Py_NewRef(object) }
+}
+
+/// From a coroutine into the future that it answers with: both classes have one layout.
+unsafe fn become_future(object: *mut ffi::PyObject) {
+    // SAFETY: a class made by a specification is counted by its objects.
+    unsafe {
+        let (before, class) = (ffi::Py_TYPE(object), FUTURE.load(Ordering::Relaxed));
+        if before != class {
+            ffi::Py_INCREF(class.cast());
+            (*object).ob_type = class;
+            ffi::Py_DECREF(before.cast());
+        }
+    }
+}
+
+unsafe extern "C" fn sending_next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a slot of its class, called with the lock held.
+    unsafe {
+        let fields = fields(object);
+        if std::mem::take(&mut fields.has_turn) {
+            return none();
+        }
+        become_future(object);
+        if let Outcome::Raised(exception) = &fields.outcome {
+            fields.is_seen = true;
+            let py = Python::assume_attached();
+            PyErr::from_value(exception.clone_ref(py).into_bound(py)).restore(py);
+            return null_mut();
+        }
+        steps::answer(object);
+        null_mut()
+    }
+}
+
+unsafe extern "C" fn sending_send(object: *mut ffi::PyObject, _value: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class.
+    unsafe { sending_next(object) }
+}
+
+unsafe extern "C" fn sending_throw(object: *mut ffi::PyObject, args: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class, called with a tuple. The record is on its way all the same.
+    unsafe {
+        become_future(object);
+        finish(|| Err(steps::thrown(&Bound::from_borrowed_ptr(Python::assume_attached(), args).cast_into_unchecked::<PyTuple>())))
+    }
+}
+
+unsafe extern "C" fn sending_close(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class.
+    unsafe {
+        become_future(object);
+        none()
+    }
+}
+
+unsafe extern "C" fn future_next(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a slot of its class, called with the lock held.
+        unsafe {
+            if is_done(object) {
+                let answer = answer(Python::assume_attached(), object)?;
+                steps::answer(answer.as_ptr());
+                return Ok(null_mut());
+            }
+            fields(object).is_blocking = true;
+            Ok(ffi::Py_NewRef(object))
+        }
+    })
+}
+
+unsafe extern "C" fn done(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class.
+    unsafe { ffi::PyBool_FromLong(is_done(object).into()) }
+}
+
+unsafe extern "C" fn cancelled(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class.
+    unsafe { ffi::PyBool_FromLong(matches!(fields(object).outcome, Outcome::Cancelled).into()) }
+}
+
+/// `cancel(msg=None)`: gives up the wait; what is waited for goes on.
+unsafe extern "C" fn cancel(
+    object: *mut ffi::PyObject,
+    _args: *const *mut ffi::PyObject,
+    _count: ffi::Py_ssize_t,
+    _keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a method of its class, called with the lock held.
+        unsafe {
+            let ended = end(Python::assume_attached(), object, Outcome::Cancelled)?;
+            Ok(ffi::PyBool_FromLong(ended.into()))
+        }
+    })
+}
+
+unsafe extern "C" fn result(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class, called with the lock held.
+    finish(|| Ok(unsafe { answer(Python::assume_attached(), object) }?.into_ptr()))
+}
+
+unsafe extern "C" fn exception(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a method of its class, called with the lock held.
+        let (py, outcome) = unsafe { (Python::assume_attached(), &fields(object).outcome) };
+        let is_failure = matches!(outcome, Outcome::Failed(_) | Outcome::Raised(_));
+        // SAFETY: as above.
+        match unsafe { answer(py, object) } {
+            Err(error) if is_failure => Ok(error.into_value(py).into_ptr()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(py.None().into_ptr()),
+        }
+    })
+}
+
+/// `add_done_callback(callback, *, context=None)`
+unsafe extern "C" fn add_done_callback(
+    object: *mut ffi::PyObject,
+    args: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    keywords: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a method of its class, called with the lock held.
+        unsafe {
+            let py = Python::assume_attached();
+            let names = DONE_CALLBACK.get_or_init(py, || Names::new([c"callback", c"context"]));
+            let [callback, context] = names.sort("add_done_callback", args, count, keywords)?;
+            let Some(callback) = Bound::from_borrowed_ptr_or_opt(py, callback) else {
+                return Err(pyo3::exceptions::PyTypeError::new_err("add_done_callback() takes a callback"));
+            };
+            let context = Bound::from_borrowed_ptr_or_opt(py, context).filter(|context| !context.is_none()).map(Bound::unbind);
+            if is_done(object) {
+                call_soon(py, object, callback.unbind(), context)?;
+            } else {
+                fields(object).callbacks.push((callback.unbind(), context));
+            }
+            Ok(none())
+        }
+    })
+}
+
+/// `remove_done_callback(callback)`: how many of it there were.
+unsafe extern "C" fn remove_done_callback(object: *mut ffi::PyObject, callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a method of its class, called with the lock held; the fields are not kept while Python compares.
+        unsafe {
+            let py = Python::assume_attached();
+            let all = std::mem::take(&mut fields(object).callbacks);
+            let (mut kept, mut removed) = (Vec::new(), 0);
+            for (one, context) in all {
+                if one.bind(py).eq(Bound::from_borrowed_ptr(py, callback))? {
+                    removed += 1;
+                } else {
+                    kept.push((one, context));
+                }
+            }
+            kept.append(&mut fields(object).callbacks);
+            fields(object).callbacks = kept;
+            Ok(ffi::PyLong_FromLong(removed))
+        }
+    })
+}
+
+unsafe extern "C" fn get_loop(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of its class, called with the lock held.
+    unsafe { fields(object).event_loop.clone_ref(Python::assume_attached()).into_ptr() }
+}
+
+unsafe extern "C" fn loop_attribute(object: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: an attribute of its class.
+    unsafe { get_loop(object, null_mut()) }
+}
+
+unsafe extern "C" fn is_blocking(object: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: an attribute of its class.
+    unsafe { ffi::PyBool_FromLong(fields(object).is_blocking.into()) }
+}
+
+unsafe extern "C" fn set_blocking(object: *mut ffi::PyObject, to: *mut ffi::PyObject, _: *mut c_void) -> std::ffi::c_int {
+    // SAFETY: an attribute of its class; to delete it is to set it to false.
+    unsafe {
+        fields(object).is_blocking = !to.is_null() && ffi::PyObject_IsTrue(to) == 1;
+    }
+    0
+}
+
+unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
+    // SAFETY: the interpreter's last look at the object, with the lock held; the fields were written when it was made.
+    unsafe {
+        if !(*object.cast::<Object>()).weak_references.is_null() {
+            ffi::PyObject_ClearWeakRefs(object);
+        }
+        let py = Python::assume_attached();
+        let fields = addr_of_mut!((*object.cast::<Object>()).fields).cast::<Fields>().read();
+        raw::free(object);
+        if let (Outcome::Failed(error), false) = (&fields.outcome, fields.is_seen) {
+            tell_unseen(py, &fields.event_loop, error);
+        }
+    }
+}
+
+/// A failure that nobody looked at is told to the loop, as asyncio does it.
+fn tell_unseen(py: Python<'_>, event_loop: &Py<PyAny>, error: &Error) {
+    // What is raised now, if anything, is not to be disturbed.
+    let raised = PyErr::take(py);
+    let told = PyDict::new(py);
+    let tell = told
+        .set_item("message", "a record's failure was never looked at")
+        .and_then(|()| told.set_item("exception", errors::translated(py, errors::raise(py, error)).into_value(py)))
+        .and_then(|()| event_loop.call_method1(py, "call_exception_handler", (told,)));
+    if let Err(error) = tell {
+        error.write_unraisable(py, None);
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
+}
+
+fn attribute(name: &'static std::ffi::CStr, get: ffi::getter, set: Option<ffi::setter>) -> ffi::PyGetSetDef {
+    ffi::PyGetSetDef { name: name.as_ptr(), get: Some(get), set, doc: std::ptr::null(), closure: null_mut() }
+}
+
+/// Makes both classes.
+///
+/// # Errors
+/// If there is no memory.
+pub(crate) fn make_classes(py: Python<'_>) -> PyResult<()> {
+    let slots = vec![
+        slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
+        slot(ffi::Py_am_await, own as *const c_void),
+        slot(ffi::Py_tp_iter, own as *const c_void),
+        slot(ffi::Py_tp_iternext, sending_next as *const c_void),
+        weak_references(offset_of!(Object, weak_references)),
+        methods(vec![
+            method(c"send", sending_send, ffi::METH_O),
+            method(c"throw", sending_throw, ffi::METH_VARARGS),
+            method(c"close", sending_close, ffi::METH_NOARGS),
+        ]),
+    ];
+    let sending =
+        class::<Object>(py, c"ottla.aio.Sending", c"A record that was sent: awaiting it gives its future.", slots, None)?;
+    SENDING.store(sending.into_ptr().cast(), Ordering::Relaxed);
+    let slots = vec![
+        slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
+        slot(ffi::Py_am_await, own as *const c_void),
+        slot(ffi::Py_tp_iter, own as *const c_void),
+        slot(ffi::Py_tp_iternext, future_next as *const c_void),
+        weak_references(offset_of!(Object, weak_references)),
+        attributes(vec![
+            attribute(c"_asyncio_future_blocking", is_blocking, Some(set_blocking)),
+            attribute(c"_loop", loop_attribute, None),
+        ]),
+        methods(vec![
+            method(c"get_loop", get_loop, ffi::METH_NOARGS),
+            method(c"done", done, ffi::METH_NOARGS),
+            method(c"cancelled", cancelled, ffi::METH_NOARGS),
+            fast_method(c"cancel", cancel),
+            method(c"result", result, ffi::METH_NOARGS),
+            method(c"exception", exception, ffi::METH_NOARGS),
+            fast_method(c"add_done_callback", add_done_callback),
+            method(c"remove_done_callback", remove_done_callback, ffi::METH_O),
+        ]),
+    ];
+    let future = class::<Object>(py, c"ottla.aio.Future", c"What becomes of a record, or of a call.", slots, None)?;
+    FUTURE.store(future.into_ptr().cast(), Ordering::Relaxed);
+    Ok(())
+}
