@@ -27,25 +27,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let broker_lite = env::current_exe()?.with_file_name("broker-lite");
-    // Of what broker-lite is measured by: no live Kafka is needed.
-    let mut rows = Vec::new();
+    // Of what broker-lite is measured by: no live Kafka is needed. What has been measured is written at once.
     if options.has("start") {
         let kfake = peers().join("franz-go").join("kfake");
         let with_kfake = options.clients.iter().any(|client| client == "franz-go");
         let starts = start::measure(&broker_lite, with_kfake.then_some(kfake.as_path()))?;
         println!("{}", start::table(&starts));
-        rows.extend(starts);
+        series::write(&starts)?;
     }
     if options.has("groups") {
         let measured = groups::measure(&broker_lite, &programs(&options.clients, "bench_groups")?)?;
         println!("{}", groups::table(&measured));
-        rows.extend(measured);
+        series::write(&measured)?;
     }
     if ["produce", "consume", "faces"].iter().any(|case| options.has(case)) {
         let bench = Bench::start(&options)?;
-        let (clients, faces) = (clients(&bench)?, faces::measure(&bench)?);
-        rows.extend(clients.iter().map(|series| Value::Object(series.line())));
-        rows.extend(faces::lines(&faces));
+        let clients = clients(&bench)?;
+        let faces = faces::measure(&bench)?;
         println!(
             "values of {} bytes, {} partitions, acks={}, linger.ms={}, medians of {} runs (lowest to highest)\n",
             options.value_size, options.partitions, options.acks, options.linger_ms, options.runs,
@@ -57,8 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}", faces::table(&faces));
         }
     }
-    let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    println!("written to {}", series::write_results(&lines)?.display());
+    println!("written to {}", series::results()?.display());
     Ok(())
 }
 
@@ -147,6 +144,8 @@ fn clients(bench: &Bench<'_>) -> Result<Vec<Series>, Box<dyn Error>> {
                 series.runs.push(result);
             }
         }
+        let lines: Vec<Value> = series.iter().map(|series| Value::Object(series.line())).collect();
+        series::write(&lines)?;
         all.extend(series);
     }
     Ok(all)

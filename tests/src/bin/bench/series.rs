@@ -102,23 +102,28 @@ pub(super) fn table(all: &[Series]) -> String {
     text
 }
 
-/// Writes the new lines, behind those that are there of other cases and clients.
-pub(super) fn write_results(new: &str) -> Result<PathBuf, Box<dyn Error>> {
+/// The file of the results.
+pub(super) fn results() -> Result<PathBuf, Box<dyn Error>> {
     let folder = workspace_root().join("tests/bench/results");
     fs::create_dir_all(&folder)?;
-    let path = folder.join("latest.jsonl");
-    let case = |line: &str| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        Some((line.get("case").cloned(), line.get("client").cloned()))
-    };
-    let measured: Vec<_> = new.lines().filter_map(case).collect();
+    Ok(folder.join("latest.jsonl"))
+}
+
+/// Writes a line for each object, behind the lines that are there of other cases and clients.
+pub(super) fn write(rows: &[Value]) -> Result<(), Box<dyn Error>> {
+    let path = results()?;
+    let case = |row: &Value| (row.get("case").cloned(), row.get("client").cloned());
+    let measured: Vec<_> = rows.iter().map(case).collect();
     let mut text = String::new();
     // None yet is as good as none.
     for line in fs::read_to_string(&path).unwrap_or_default().lines() {
-        if case(line).is_some_and(|case| !measured.contains(&case)) {
+        if serde_json::from_str(line).is_ok_and(|row| !measured.contains(&case(&row))) {
             let _ = writeln!(text, "{line}");
         }
     }
-    fs::write(&path, text + new)?;
-    Ok(path)
+    for row in rows {
+        let _ = writeln!(text, "{row}");
+    }
+    fs::write(&path, text)?;
+    Ok(())
 }
