@@ -55,7 +55,7 @@ fmt: ## write the sources as rustfmt wants them
 demo: setup-rust ## the main job: files as records out through the client to a broker, and back (ARGS="--help")
 	cargo run --release --locked -p ottla-tests --bin demo -- $(ARGS)
 
-bench: ## the benchmarks beside other clients on a live Apache Kafka and broker-lite (ARGS="--only groups", ARGS="--help")
+bench: ## the benchmarks beside other clients on a live Apache Kafka and broker-lite (ARGS="--only groups,faces", ARGS="--help")
 	@bash tests/tools/setup.sh bench
 	@bash tests/bench/peers/build.sh
 	cargo build --profile bench --locked -p ottla-tests -p ottla-broker --bins
