@@ -207,8 +207,8 @@ impl Driver {
                 inner.membership.handle(now, MembershipEvent::CommitRefused { generation, code });
             }
             OffsetCommand::Committed(outcome) => {
-                if inner.close_by.is_some() && outcome.automatic {
-                    inner.close_error = outcome.result.clone().err();
+                if inner.close_by.is_some() {
+                    inner.on_commit_at_close(&outcome);
                 }
                 if let Some(tell) = inner.commits.remove(&outcome.id) {
                     // Who asked may have gone.

@@ -89,6 +89,8 @@ struct Inner {
     close_by: Option<Instant>,
     /// Why the last commit at close failed.
     close_error: Option<Error>,
+    /// What is not committed therefore.
+    uncommitted: BTreeSet<TopicPartition>,
 }
 
 /// A subscription by pattern: the client asks for all topics as long as there is one.
@@ -169,6 +171,7 @@ impl Group {
             patterns: None,
             close_by: None,
             close_error: None,
+            uncommitted: BTreeSet::new(),
         };
         let timeouts = Timeouts {
             api: consumer_config.default_api_timeout,
@@ -420,6 +423,22 @@ impl Inner {
     fn leave_out(&mut self, partitions: &[TopicPartition]) {
         for key in partitions {
             self.initializing.remove(key);
+        }
+    }
+
+    /// What a commit came to that ended after the close began. One of the automatic ones that fails is the close's own failure, until
+    /// another has committed the same partitions.
+    fn on_commit_at_close(&mut self, outcome: &CommitOutcome) {
+        match &outcome.result {
+            Ok(()) => outcome.offsets.keys().for_each(|key| drop(self.uncommitted.remove(key))),
+            Err(error) if outcome.automatic => {
+                self.uncommitted.extend(outcome.offsets.keys().cloned());
+                self.close_error = Some(error.clone());
+            }
+            Err(_) => {}
+        }
+        if self.uncommitted.is_empty() {
+            self.close_error = None;
         }
     }
 
