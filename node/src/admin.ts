@@ -56,6 +56,7 @@ export class Admin {
     this.#logger = logger.namespace('Admin')
     this.#instrumentation = new Instrumentation('admin', EVENTS, this.#logger)
     this.#connection = new Connection(kafka, properties(config.properties ?? {}), this.#logger)
+    this.#connection.endWith(this)
   }
 
   logger = (): Logger => this.#logger

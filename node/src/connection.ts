@@ -25,6 +25,19 @@ export function pairs(...maps: (Map<string, string> | Properties | undefined)[])
   return [...merged].flat()
 }
 
+/** What is left of a producer, consumer or admin that the program lost without disconnecting it. */
+interface Left {
+  connection: Connection
+  close(): Promise<unknown>
+}
+
+const lost = new FinalizationRegistry<Left>(async ({ connection, close }) => {
+  if (connection.client === undefined) return
+  connection.logger.warn('Garbage-collected without having been disconnected: it is disconnected now')
+  await close().catch(() => {})
+  connection.disconnect()
+})
+
 const REFUSED = ['ssl', 'sasl', 'socketFactory'] as const
 
 export class Connection {
@@ -37,6 +50,14 @@ export class Connection {
     readonly own: Map<string, string>,
     readonly logger: Logger,
   ) {}
+
+  /**
+   * Disconnects when the program has lost its producer, consumer or admin; a consumer that runs is not lost. `close`, which must
+   * not hold the owner, ends what was made of the connection: what was sent is delivered.
+   */
+  endWith(owner: object, close: () => Promise<unknown> = async () => {}): void {
+    lost.register(owner, { connection: this, close })
+  }
 
   async #open(): Promise<number> {
     const { config } = this

@@ -27,13 +27,16 @@ import type { Message } from './batch'
 const NOT_RUNNING = 'Consumer group was not initialized, consumer#run must be called first'
 const MAX_OFFSET = 9223372036854775807n
 
-/** Stands for the core's assignor of that name. */
+/**
+ * Stands for the native part's assignors of these names, best first: KafkaJS's, so that a group can be shared with its members,
+ * and Kafka's, so that it can be shared with any others'.
+ */
 export const PartitionAssigners = {
   roundRobin: Object.assign(
     (): never => {
       throw notImplemented('Calling an assigner from outside of a group')
     },
-    { protocolName: 'roundrobin' },
+    { protocolNames: ['RoundRobinAssigner', 'roundrobin'] },
   ),
 }
 
@@ -69,7 +72,7 @@ function checkPartitions(all: { topic: string; partitions?: number[] }[], verb: 
 
 function assignors(config: ConsumerConfig): string {
   const assigners = config.partitionAssigners ?? [PartitionAssigners.roundRobin]
-  const names = assigners.map((assigner) => (assigner as { protocolName?: string }).protocolName)
+  const names = assigners.flatMap((assigner) => (assigner as { protocolNames?: string[] }).protocolNames)
   if (names.length === 0 || names.some((name) => name === undefined)) {
     throw notImplemented('An assigner of the program’s own (partitionAssigners)')
   }
@@ -126,6 +129,7 @@ export class Consumer {
       'max.in.flight.requests.per.connection': config.maxInFlightRequests,
     })
     this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#logger)
+    this.#connection.endWith(this)
   }
 
   logger = (): Logger => this.#logger

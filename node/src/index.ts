@@ -1,7 +1,17 @@
 // The package: KafkaJS's API.
 
 export { Admin, type AdminConfig } from './admin'
+export { AssignerProtocol, type MemberAssignment, type MemberMetadata } from './assigner-protocol'
 export { Message as ConsumedMessage } from './batch'
+export {
+  AclOperationTypes,
+  AclPermissionTypes,
+  AclResourceTypes,
+  CompressionCodecs,
+  ConfigResourceTypes,
+  ConfigSource,
+  ResourcePatternTypes,
+} from './constants'
 export { Consumer, PartitionAssigners } from './consumer'
 export {
   KafkaJSAggregateError,

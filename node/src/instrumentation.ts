@@ -47,8 +47,8 @@ export class Instrumentation {
       throw new KafkaJSNonRetriableError(`Event name should be one of ${known.join(', ')}`)
     }
     const heard = (event: InstrumentationEvent<T>): void => {
-      const failed = (e: Error): void =>
-        this.logger.error(`Failed to execute listener: ${e.message}`, { eventName: type, stack: e.stack })
+      const failed = (e: Error | undefined): void =>
+        this.logger.error(`Failed to execute listener: ${e?.message ?? e}`, { eventName: type, stack: e?.stack })
       try {
         Promise.resolve(listener(event)).catch(failed)
       } catch (e) {

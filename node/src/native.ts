@@ -19,11 +19,12 @@ export interface Native {
   setMakeError(make: (fields: never) => Error): void
   keepAlive(alive: boolean): void
   flushAtExit(): number
+  forbidExternalMemory(forbidden: boolean): void
 
   clientConnect(properties: string[]): Promise<number>
   clientClose(client: number): void
 
-  producerCreate(client: number, properties: string[], exitMs: number): number
+  producerCreate(client: number, properties: string[]): number
   producerTopic(producer: number, name: string): number
   producerOnSettled(producer: number, settled: (table: Float64Array, errors: Error[]) => void): void
   producerSend(

@@ -31,8 +31,6 @@ const EVENTS = {
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 /** So many messages cross at once; fewer wait for the end of the tick, so that sends of one tick cross together. */
 const CROSS_AT_ONCE = 1000
-/** For how long a producer that nobody disconnected may hold up the end of the process. */
-const EXIT_MS = 1000
 
 interface Pending {
   resolve(written: RecordMetadata[]): void
@@ -157,12 +155,23 @@ class Lane {
 
 const lanes = new Set<Lane>()
 
+/** All of a producer's lanes; throws what the first has to say that could not deliver everything. */
+async function closeAll(own: Map<string, Lane>): Promise<void> {
+  const all = [...own.values()]
+  own.clear()
+  const closed = await Promise.allSettled(all.map((lane) => lane.close()))
+  for (const lane of all) lanes.delete(lane)
+  const failed = closed.find((one) => one.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
 process.on('exit', () => {
   for (const lane of lanes) lane.flush()
   if (lanes.size === 0) return
   const lost = native.flushAtExit()
   if (lost > 0) {
-    process.stderr.write(`ottla: the process ended with ${lost} messages unsent: await producer.disconnect() first\n`)
+    const hint = 'await producer.disconnect() first, or raise exit.timeout.ms'
+    process.stderr.write(`ottla: the process ended with ${lost} messages unsent: ${hint}\n`)
   }
 })
 
@@ -199,6 +208,8 @@ export class Producer {
       'max.in.flight.requests.per.connection': config.maxInFlightRequests,
     })
     this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#logger)
+    const all = this.#lanes
+    this.#connection.endWith(this, () => closeAll(all))
   }
 
   connect = async (): Promise<void> => {
@@ -218,15 +229,12 @@ export class Producer {
   async #disconnect(): Promise<void> {
     if (this.#state === 'disconnected') return
     this.#state = 'disconnecting'
-    const all = [...this.#lanes.values()]
-    this.#lanes.clear()
     this.#last = undefined
     try {
-      const closed = await Promise.allSettled(all.map((lane) => lane.close()))
-      const failed = closed.find((one) => one.status === 'rejected')
-      if (failed) this.#logger.error(`Not all messages were delivered: ${failed.reason.message}`)
+      await closeAll(this.#lanes)
+    } catch (e) {
+      this.#logger.error(`Not all messages were delivered: ${(e as Error).message}`)
     } finally {
-      for (const lane of all) lanes.delete(lane)
       this.#connection.disconnect()
       this.#state = 'disconnected'
     }
@@ -277,7 +285,7 @@ export class Producer {
       // Unless the program says otherwise it is on: no message twice, none out of order.
       'enable.idempotence': acks === -1 ? idempotent : false,
     })
-    const id = native.producerCreate(this.#connection.client as number, pairs(own), EXIT_MS)
+    const id = native.producerCreate(this.#connection.client as number, pairs(own))
     const lane = new Lane(id, acks)
     this.#lanes.set(key, lane)
     lanes.add(lane)

@@ -91,7 +91,15 @@ export class Runner {
       'auto.commit.interval.ms': config.autoCommitInterval ?? undefined,
     })
     this.#consumer = native.consumerCreate(client, pairs(own), topics)
-    native.consumerOnQuestion(this.#consumer, (id, kind, partitions) => this.#asked(id, kind, partitions))
+    native.consumerOnQuestion(this.#consumer, (id, kind, partitions) => {
+      try {
+        this.#asked(id, kind, partitions)
+      } catch (e) {
+        // The program's logger threw: the group is not kept waiting for that.
+        native.consumerAnswer(this.#consumer, id)
+        this.#crash(e as Error)
+      }
+    })
     this.#isRunning = true
     const joined = new Promise<void>((resolve) => {
       this.#joined = resolve

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 
-import { KafkaJSNonRetriableError } from 'ottla'
+import { KafkaJSNonRetriableError, logLevel } from 'ottla'
 
-import { Gathered, atEnd, cluster, consumerOf, event, producerOf } from './helper.mjs'
+import { Gathered, atEnd, cluster, consumerOf, event, kafkaOf, producerOf } from './helper.mjs'
 
 const text = ({ message }) => message.value.toString()
 
@@ -114,7 +115,7 @@ test('instrumentation events', async (t) => {
   const join = await joined
   assert.deepEqual(
     [join.groupId, join.isLeader, join.leaderId === join.memberId, join.groupProtocol, join.memberAssignment],
-    ['g', true, true, 'roundrobin', { t: [0] }],
+    ['g', true, true, 'RoundRobinAssigner', { t: [0] }],
   )
   const batch = { topic: 't', partition: 0, highWatermark: '10', batchSize: 10, firstOffset: '0', lastOffset: '9' }
   const { offsetLag, offsetLagLow, ...start } = await started
@@ -241,6 +242,82 @@ test('a handler that always throws crashes the consumer, which starts again', as
   assert.deepEqual([error.retryCount, error.cause.message], [2, 'poison'])
   poison = false
   assert.deepEqual(await got.count(5), ['0', '1', '2', '3', '4'])
+})
+
+test('eachBatch that throws goes on behind what it resolved', async (t) => {
+  const { kafka } = await filled(t, 10)
+  const consumer = await consumerOf(t, kafka, 't', { retry: { retries: 1, initialRetryTime: 1 } })
+  const got = new Gathered()
+  const crashed = event(consumer, consumer.events.CRASH)
+  let failures = 4
+  await consumer.run({
+    eachBatch: async ({ batch, resolveOffset }) => {
+      for (const message of batch.messages) {
+        if (message.offset === '6' && failures-- > 0) throw new Error('not yet')
+        got.add(message.offset)
+        resolveOffset(message.offset)
+      }
+    },
+  })
+  // As often as `retry` says, then it crashes and starts again.
+  const { error, restart } = await crashed
+  assert.deepEqual([error.name, restart], ['KafkaJSNumberOfRetriesExceeded', true])
+  assert.deepEqual(await got.count(10), Array.from({ length: 10 }, (_, i) => `${i}`))
+})
+
+test('what listeners throw is logged, and changes nothing', async (t) => {
+  const logged = []
+  const { broker } = await filled(t, 0)
+  const logCreator = () => ({ log }) => logged.push(log.message)
+  const kafka = kafkaOf(broker.brokers, { logLevel: logLevel.ERROR, logCreator })
+  const producer = await producerOf(t, kafka)
+  await producer.send({ topic: 't', messages: [{ value: '0' }, { value: '1' }] })
+  const consumer = await consumerOf(t, kafka, 't')
+  const reasons = [new Error('thrown'), undefined, 'a word']
+  for (const reason of reasons) {
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      throw reason
+    })
+    consumer.on(consumer.events.END_BATCH_PROCESS, () => Promise.reject(reason))
+  }
+  const got = new Gathered()
+  await consumer.run({ eachMessage: (payload) => got.add(text(payload)) })
+  await got.count(2)
+  await consumer.disconnect()
+  const failed = (what) => logged.filter((message) => message === `Failed to execute listener: ${what}`).length
+  assert.deepEqual(['thrown', undefined, 'a word'].map(failed), [2, 2, 2])
+})
+
+test('a logger that throws while the group asks holds up nobody', async (t) => {
+  const { broker, kafka, send } = await filled(t, 0, { topics: ['t:2'] })
+  const logCreator = () => ({ log }) => {
+    if (log.message.includes('rebalancing')) throw new Error('the disk is full')
+  }
+  const clumsy = kafkaOf(broker.brokers, { logLevel: logLevel.WARN, logCreator })
+  const retry = { restartOnFailure: async () => false }
+  const first = await consumerOf(t, clumsy, 't', { heartbeatInterval: 50, retry })
+  const crashed = event(first, first.events.CRASH)
+  await first.run({ eachMessage: () => {} })
+  const second = await consumerOf(t, kafka, 't')
+  const got = new Gathered()
+  await second.run({ eachMessage: (payload) => got.add(text(payload)) })
+  assert.equal((await crashed).error.message, 'the disk is full')
+  await send([0, 1, 2, 3])
+  await got.count(4)
+})
+
+test('where external memory is forbidden batches are copied', async (t) => {
+  const { native } = createRequire(import.meta.url)('../dist/native.js')
+  const { kafka } = await filled(t, 0, { topics: ['t:1'] })
+  const producer = await producerOf(t, kafka)
+  const values = Array.from({ length: 50 }, (_, i) => `${i} `.repeat(5000))
+  await producer.send({ topic: 't', messages: values.map((value) => ({ value, headers: { length: `${value.length}` } })) })
+  native.forbidExternalMemory(true)
+  t.after(() => native.forbidExternalMemory(false))
+  const consumer = await consumerOf(t, kafka, 't')
+  const got = new Gathered()
+  await consumer.run({ eachMessage: ({ message: { value, headers } }) => got.add([`${value}`, `${headers.length}`]) })
+  assert.deepEqual(await got.count(values.length), values.map((value) => [value, `${value.length}`]))
 })
 
 test('a mistake in the program ends the consumer', async (t) => {

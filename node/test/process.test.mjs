@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -8,23 +7,22 @@ import { Worker } from 'node:worker_threads'
 
 import * as imported from 'ottla'
 
-import { Gathered, PATIENCE, cluster, consumerOf, producerOf, readAll } from './helper.mjs'
+import { Gathered, Program, cluster, consumerOf, producerOf, readAll } from './helper.mjs'
 
 const require = createRequire(import.meta.url)
 
-/** Runs a program of its own against the brokers; how it ended. */
-async function program(source, brokers) {
+/** The program's beginning, and what it does. */
+function main(source, brokers) {
   const prelude = `
     const { Kafka, logLevel } = require('ottla')
     const kafka = new Kafka({ brokers: ${JSON.stringify(brokers)}, logLevel: logLevel.NOTHING })
   `
-  const main = `${prelude}\n;(async () => {${source}})().catch((e) => { console.error(e); process.exit(1) })`
-  const child = spawn(process.execPath, ['-e', main], { cwd: new URL('..', import.meta.url), timeout: PATIENCE })
-  let [out, err] = ['', '']
-  child.stdout.on('data', (data) => (out += data))
-  child.stderr.on('data', (data) => (err += data))
-  const [code, signal] = await once(child, 'close')
-  return { code, signal, out, err }
+  return `${prelude}\n;(async () => {${source}})().catch((e) => { console.error(e); process.exit(1) })`
+}
+
+/** Runs a program of its own against the brokers; how it ended. */
+function program(source, brokers) {
+  return new Program(main(source, brokers)).end()
 }
 
 test('a process whose clients are closed ends', async (t) => {
@@ -123,36 +121,204 @@ test('a worker that is terminated with everything under way takes nothing with i
   await producer.send({ topic: 't', messages: [{ value: 'still here' }] })
 })
 
-test('a hundred clients, one after the other, leave no thread and no descriptor behind', async (t) => {
-  const { kafka } = await cluster(t, { topics: ['t:1'] })
-  const count = (what) => readdirSync(`/proc/self/${what}`).length
-  const one = async () => {
-    const producer = kafka.producer()
+test('a process that ends waits for its messages as long as exit.timeout.ms says', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
+  // Longer than the second that it waits unless it is told.
+  broker.addFault({ api: 'Produce', delayMs: 1500 })
+  const sends = (ms) => `
+    const producer = kafka.producer({ properties: { 'exit.timeout.ms': ${ms} } })
     await producer.connect()
-    await producer.send({ topic: 't', messages: [{ value: 'v' }] })
-    await producer.disconnect()
-  }
-  for (let i = 0; i < 10; i++) await one()
-  const [threads, descriptors] = [count('task'), count('fd')]
-  for (let i = 0; i < 100; i++) await one()
-  assert.ok(count('task') <= threads + 2, `${threads} threads became ${count('task')}`)
-  assert.ok(count('fd') <= descriptors + 10, `${descriptors} descriptors became ${count('fd')}`)
+    for (let i = 0; i < 5; i++) producer.send({ topic: 't', messages: [{ value: '${ms}' }] })
+    process.exit(0)
+  `
+  const [none, enough] = await Promise.all([0, 25000].map((ms) => program(sends(ms), broker.brokers)))
+  assert.match(none.err, /ended with 5 messages unsent/)
+  assert.equal(enough.err, '')
+  broker.clearFaults()
+  const got = await readAll(t, kafka, 't', 5)
+  assert.equal(got.filter(({ message }) => `${message.value}` === '25000').length, 5)
 })
 
-test('the event loop turns while a cluster can’t be reached, and while messages come without a pause', async (t) => {
-  const { kafka } = await cluster(t, { topics: ['t:1'] })
+test('ctrl-c ends a process that waits, whatever it waits for', async (t) => {
+  const { broker } = await cluster(t, { topics: ['t:1'] })
+  const silent = await cluster(t, { topics: ['t:1'] })
+  silent.broker.addFault({ api: 'Produce', silence: true })
+  silent.broker.addFault({ api: 'CreateTopics', silence: true })
+  const nowhere = ['127.0.0.1:1']
+  const consumer = `
+    const consumer = kafka.consumer({ groupId: 'g' + process.pid })
+    await consumer.connect()
+    await consumer.subscribe({ topic: 't' })
+  `
+  const producer = `
+    const producer = kafka.producer()
+    await producer.connect()
+  `
+  const waits = {
+    'connecting': [nowhere, 'const promise = kafka.producer().connect()'],
+    'sending': [silent.broker.brokers, `${producer}; const promise = producer.send({ topic: 't', messages: [{ value: 'v' }] })`],
+    'disconnecting': [
+      silent.broker.brokers,
+      `${producer}; producer.send({ topic: 't', messages: [{ value: 'v' }] }); const promise = producer.disconnect()`,
+    ],
+    'eachMessage': [
+      broker.brokers,
+      `${consumer}; await consumer.run({ eachMessage: () => {} }); const promise = new Promise(() => {})`,
+    ],
+    'for await': [broker.brokers, `${consumer}; const promise = consumer[Symbol.asyncIterator]().next()`],
+    'an admin': [
+      silent.broker.brokers,
+      `const admin = kafka.admin(); await admin.connect(); const promise = admin.createTopics({ topics: [{ topic: 'new' }] })`,
+    ],
+  }
+  const ends = Object.entries(waits).map(async ([name, [brokers, source]]) => {
+    const waiting = new Program(main(`${source}; setTimeout(() => console.log('waiting')); await promise`, brokers))
+    await waiting.says(/waiting/)
+    waiting.kill('SIGINT')
+    const { code, signal, err } = await waiting.end()
+    assert.deepEqual({ name, code, signal, err }, { name, code: null, signal: 'SIGINT', err: '' })
+  })
+  await Promise.all(ends)
+})
+
+test('clients that the program has lost deliver what was sent, and let go of everything', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
+  const ended = await new Program(
+    `
+    const { Kafka, logLevel } = require('ottla')
+    const warned = []
+    const logCreator = () => ({ log }) => warned.push(log.message)
+    const kafka = new Kafka({ brokers: ${JSON.stringify(broker.brokers)}, logLevel: logLevel.WARN, logCreator })
+    const sends = []
+    const begin = async () => {
+      const producer = kafka.producer()
+      await producer.connect()
+      for (let i = 0; i < 10; i++) sends.push(producer.send({ topic: 't', messages: [{ value: 'v' }] }))
+      const [admin, consumer] = [kafka.admin(), kafka.consumer({ groupId: 'lost' })]
+      await Promise.all([admin.connect(), consumer.connect()])
+    }
+    const run = async () => {
+      await Promise.all([begin(), begin(), begin()])
+      // Collected while sends may be under way, and after.
+      for (let i = 0; i < 200 && warned.length < 9; i++) {
+        gc()
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      }
+      const sent = await Promise.all(sends)
+      console.log(sent.length, warned.length, new Set(warned).size)
+      // Nothing keeps the process: no client is connected any more.
+    }
+    run()
+    `,
+    ['--expose-gc'],
+  ).end()
+  assert.deepEqual(ended, { code: 0, signal: null, out: '30 9 1\n', err: '' })
+  await readAll(t, kafka, 't', 30)
+})
+
+test('a consumer that runs is not lost with its name', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
+  const running = new Program(
+    main(
+      `
+      await (async () => {
+        const consumer = kafka.consumer({ groupId: 'g' })
+        await consumer.connect()
+        await consumer.subscribe({ topic: 't', fromBeginning: true })
+        await consumer.run({ eachMessage: async ({ message }) => console.log('got ' + message.value) })
+      })()
+      for (let i = 0; i < 10; i++) {
+        gc()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      console.log('collected')
+      `,
+      broker.brokers,
+    ),
+    ['--expose-gc'],
+  )
+  await running.says(/collected/)
+  const producer = await producerOf(t, kafka)
+  await producer.send({ topic: 't', messages: [{ value: 'it' }] })
+  await running.says(/got it/)
+  running.kill('SIGTERM')
+  assert.equal((await running.end()).signal, 'SIGTERM')
+})
+
+test('a hundred clients, one after the other, leave no thread, no descriptor and no memory behind', async (t) => {
+  const { broker } = await cluster(t, { topics: ['t:1'] })
+  const ended = await new Program(
+    main(
+      `
+      const { readdirSync } = require('node:fs')
+      const counted = () => {
+        gc()
+        return [readdirSync('/proc/self/task').length, readdirSync('/proc/self/fd').length, process.memoryUsage.rss() / 1e6]
+      }
+      let group = 0
+      const three = async () => {
+        const [producer, consumer, admin] = [kafka.producer(), kafka.consumer({ groupId: 'g' + group++ % 5 }), kafka.admin()]
+        await Promise.all([producer.connect(), consumer.connect(), admin.connect()])
+        await producer.send({ topic: 't', messages: [{ value: 'v' }] })
+        await admin.listTopics()
+        await consumer.subscribe({ topic: 't', fromBeginning: true })
+        await new Promise((resolve) => consumer.run({ eachMessage: async () => resolve() }))
+        await Promise.all([producer.disconnect(), consumer.disconnect(), admin.disconnect()])
+      }
+      for (let i = 0; i < 15; i++) await three()
+      const before = counted()
+      for (let i = 0; i < 34; i++) await three()
+      console.log(JSON.stringify([before, counted()]))
+      `,
+      broker.brokers,
+    ),
+    ['--expose-gc'],
+  ).end()
+  assert.deepEqual([ended.code, ended.err], [0, ''])
+  const [[threads, descriptors, megabytes], after] = JSON.parse(ended.out)
+  assert.ok(after[0] <= threads + 2, `${threads} threads became ${after[0]}`)
+  assert.ok(after[1] <= descriptors + 6, `${descriptors} descriptors became ${after[1]}`)
+  assert.ok(after[2] <= megabytes + 15, `${megabytes} MB became ${after[2]}`)
+})
+
+test('the event loop turns in every wait', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
   let turns = 0
   const timer = setInterval(() => turns++, 1)
   t.after(() => clearInterval(timer))
+  const turning = async (what, wait) => {
+    turns = 0
+    await wait
+    assert.ok(turns > 10, `${turns} turns while ${what}`)
+  }
   const nowhere = new imported.Kafka({ brokers: ['127.0.0.1:1'], properties: { 'connect.timeout.ms': 200 } })
-  await assert.rejects(nowhere.producer().connect())
-  assert.ok(turns > 10, `${turns} turns while connecting`)
+  await turning('connecting', assert.rejects(nowhere.producer().connect()))
+  const producer = await producerOf(t, kafka, { properties: { 'delivery.timeout.ms': 200, 'request.timeout.ms': 100 } })
+  const fault = broker.addFault({ api: 'Produce', silence: true })
+  await turning('sending', assert.rejects(producer.send({ topic: 't', messages: [{ value: 'v' }] })))
+  const ending = kafka.producer({ properties: { 'delivery.timeout.ms': 200, 'request.timeout.ms': 100 } })
+  await ending.connect()
+  const left = assert.rejects(ending.send({ topic: 't', messages: [{ value: 'v' }] }))
+  await turning('disconnecting', ending.disconnect())
+  await left
+  fault.remove()
+  const consumer = await consumerOf(t, kafka, 't', { fromBeginning: false })
+  broker.addFault({ api: 'JoinGroup', delayMs: 200 })
+  await turning('joining', consumer.run({ eachMessage: () => {} }))
+  broker.addFault({ api: 'LeaveGroup', delayMs: 200 })
+  await turning('leaving', consumer.disconnect())
+})
+
+test('the event loop turns while messages come without a pause', async (t) => {
+  const { kafka } = await cluster(t, { topics: ['t:1'] })
   const producer = await producerOf(t, kafka)
   const messages = Array.from({ length: 50000 }, (_, i) => ({ value: `${i}` }))
   await producer.send({ topic: 't', messages })
   const consumer = await consumerOf(t, kafka, 't')
   const got = new Gathered()
-  turns = 0
+  let turns = 0
+  const timer = setInterval(() => turns++, 1)
+  t.after(() => clearInterval(timer))
   await consumer.run({ eachMessage: async () => got.items.push(0) === 50000 && got.add(0) })
   await got.count(50000)
   assert.ok(turns > 0, 'none while messages came')

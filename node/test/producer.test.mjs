@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { CompressionTypes, KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError, Partitioners } from 'ottla'
+import {
+  CompressionCodecs,
+  CompressionTypes,
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+  KafkaJSProtocolError,
+  Partitioners,
+} from 'ottla'
 
 import { cluster, kafkaOf, producerOf, readAll } from './helper.mjs'
 
@@ -222,6 +229,29 @@ test('partitioners', async (t) => {
   await of(Partitioners.LegacyPartitioner, LEGACY)
   await of(Partitioners.DefaultPartitioner, DEFAULT)
   await of(undefined, DEFAULT)
+})
+
+test('a partitioner that throws fails its send, and no other', async (t) => {
+  const { kafka } = await cluster(t, { topics: ['t:2'] })
+  const createPartitioner = () => ({ message }) => {
+    if (message.value === 'bad') throw new Error('no partition for this')
+    return 1
+  }
+  const producer = await producerOf(t, kafka, { createPartitioner })
+  const send = (...values) => producer.send({ topic: 't', messages: values.map((value) => ({ value })) })
+  const [before, failed, after] = await Promise.allSettled([send('good'), send('good', 'bad'), send('good')])
+  assert.deepEqual([failed.status, failed.reason.message], ['rejected', 'no partition for this'])
+  assert.deepEqual([before.value[0].baseOffset, after.value[0].baseOffset], ['0', '1'])
+})
+
+test('programs that register codecs run unchanged', async (t) => {
+  const { kafka } = await cluster(t, { topics: ['t:1'] })
+  CompressionCodecs[CompressionTypes.Snappy] = () => assert.fail('its own is built in')
+  const producer = await producerOf(t, kafka)
+  await producer.send({ topic: 't', compression: CompressionTypes.Snappy, messages: [{ value: 'v'.repeat(1000) }] })
+  const [{ message }] = await readAll(t, kafka, 't', 1)
+  assert.equal(message.value.toString(), 'v'.repeat(1000))
+  delete CompressionCodecs[CompressionTypes.Snappy]
 })
 
 test('a partitioner of the program’s waits for a topic that is being created', async (t) => {

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bash tools/build.sh release
+bash tools/build.sh portable
 out=$PWD/../dist/node
 rm -rf "$out"
 mkdir -p "$out"
@@ -28,23 +28,30 @@ rm -rf "$empty/package"
   cd "$empty"
   npm init --yes > /dev/null
   npm install --ignore-scripts --offline --no-audit --no-fund --loglevel=error "$out"/*.tgz
-  node -e '
-    const { Kafka } = require("ottla")
-    const { Broker } = require("ottla/testing")
-    ;(async () => {
-      const broker = await Broker.start()
-      const producer = new Kafka({ brokers: broker.brokers }).producer()
-      await producer.connect()
-      await producer.send({ topic: "installed", messages: [{ value: "works" }] })
-      await producer.disconnect()
-      await broker.stop()
-    })()
-  '
-  node --input-type=module -e '
-    import { Kafka } from "ottla"
-    import { Broker } from "ottla/testing"
-    if (!Kafka || !Broker) throw new Error("nothing was imported")
-  '
+  # The same in CommonJS and as a module: what was sent is read.
+  cat > use.cjs << 'EOF'
+exports.use = async ({ Kafka, logLevel }, { Broker }) => {
+  const broker = await Broker.start()
+  const kafka = new Kafka({ brokers: broker.brokers, logLevel: logLevel.ERROR })
+  const [producer, consumer] = [kafka.producer(), kafka.consumer({ groupId: 'installed' })]
+  await Promise.all([producer.connect(), consumer.connect()])
+  await producer.send({ topic: 'installed', messages: [{ value: 'works' }] })
+  await consumer.subscribe({ topic: 'installed', fromBeginning: true })
+  const read = await new Promise((resolve) => consumer.run({ eachMessage: async ({ message }) => resolve(`${message.value}`) }))
+  if (read !== 'works') throw new Error(`${read} was read`)
+  await Promise.all([producer.disconnect(), consumer.disconnect()])
+  await broker.stop()
+}
+EOF
+  echo 'require("./use.cjs").use(require("ottla"), require("ottla/testing"))' > required.cjs
+  echo 'import * as ottla from "ottla"
+import * as testing from "ottla/testing"
+import { use } from "./use.cjs"
+await use(ottla, testing)' > imported.mjs
+  for program in required.cjs imported.mjs; do
+    timeout 60 node "$program"
+    echo "$program: a message was sent and read"
+  done
 )
 echo "installed from dist/node into an empty folder, and used there:"
 ls -l "$out"

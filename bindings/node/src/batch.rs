@@ -1,9 +1,11 @@
 //! A batch that comes in: its bytes as one ArrayBuffer, and a table of where its records' parts lie.
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 
 use napi::sys;
+use napi_derive::napi;
 use ottla::FetchedBatch;
 
 use crate::raw::{self, Raw, to_number};
@@ -15,6 +17,17 @@ const WORDS: usize = 8;
 
 /// Below this a copy is cheaper than a buffer that has to be let go of.
 const COPIED: usize = 4096;
+
+thread_local! {
+    /// Whether JavaScript may have no memory of others, as it is in Electron.
+    static FORBIDDEN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// External memory is refused from now on, or no more: as Electron always does, for tests elsewhere.
+#[napi(catch_unwind)]
+pub fn forbid_external_memory(forbidden: bool) {
+    FORBIDDEN.set(forbidden);
+}
 
 fn word(number: usize) -> i32 {
     // A batch is far smaller than 2 GB: receive.message.max.bytes and inflate.max.bytes bound it there.
@@ -135,7 +148,10 @@ fn payload_to_js(env: sys::napi_env, batch: &FetchedBatch) -> Raw {
     // has been told of: JavaScript may write there.
     let status = unsafe {
         let data = (*kept).as_ptr().cast_mut().cast::<c_void>();
-        sys::napi_create_external_arraybuffer(env, data, (*kept).len(), Some(let_go), kept.cast(), &raw mut buffer)
+        match FORBIDDEN.get() {
+            true => sys::Status::napi_no_external_buffers_allowed,
+            false => sys::napi_create_external_arraybuffer(env, data, (*kept).len(), Some(let_go), kept.cast(), &raw mut buffer),
+        }
     };
     if status == sys::Status::napi_ok {
         return buffer;

@@ -1,9 +1,10 @@
 //! A client: its configuration, and whether the cluster can be reached.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use napi_derive::napi;
-use ottla::{Client, ClientBuilder, Config};
+use ottla::{Client, Config};
 use ottla_bindings::fork::{self, Kept};
 
 use crate::event_loop;
@@ -14,6 +15,8 @@ use crate::{Answer, answer};
 /// A client of this process.
 pub(crate) struct ClientHandle {
     client: Kept<Client>,
+    /// For how long its producers hold up the end of the process.
+    pub(crate) exit_timeout: Duration,
 }
 
 impl ClientHandle {
@@ -22,14 +25,14 @@ impl ClientHandle {
     }
 }
 
-fn configure(properties: &[String]) -> Result<ClientBuilder, ottla::Error> {
+fn configure(properties: &[String]) -> Result<Config, ottla::Error> {
     let mut config = Config::new();
     for pair in properties.chunks_exact(2) {
         if let [name, value] = pair {
             config.set(name, value)?;
         }
     }
-    Ok(Client::builder().config(config))
+    Ok(config)
 }
 
 /// Makes a client of properties (name, value, name, value) and waits until the cluster has answered, `connect.timeout.ms` at the
@@ -38,8 +41,10 @@ fn configure(properties: &[String]) -> Result<ClientBuilder, ottla::Error> {
 pub fn client_connect(properties: Vec<String>) -> napi::Result<Answer> {
     answer(async move {
         fork::watch();
-        let client = configure(&properties)?.connect().await?;
-        let handle = ClientHandle { client: Kept::new(client) };
+        let config = configure(&properties)?;
+        let exit_timeout = config.client()?.exit_timeout;
+        let client = Client::builder().config(config).connect().await?;
+        let handle = ClientHandle { client: Kept::new(client), exit_timeout };
         Ok(Value::Number(f64::from(handles::add_client(Rc::new(handle)))))
     })
 }

@@ -11,6 +11,7 @@ use napi_derive::napi;
 use ottla::{Consumer, Error, ErrorKind, FetchedBatch, OffsetAndMetadata, StartAt, Text, TopicPartition};
 use ottla_bindings::fork::Kept;
 
+use crate::assignor::RoundRobinAssigner;
 use crate::batch;
 use crate::error;
 use crate::event_loop;
@@ -74,6 +75,7 @@ pub fn consumer_create(env: Env, client: u32, properties: Vec<String>, topics: V
     let made = (|| {
         let handle = handles::client(client).ok_or_else(|| error::closed("the client is closed"))?;
         let mut builder = handle.get()?.consumer_builder().listener(Listener(questions.clone()));
+        builder = builder.assignor(Arc::new(RoundRobinAssigner));
         for pair in properties.chunks_exact(2) {
             if let [name, value] = pair {
                 builder = builder.set(name, value);

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(dead_code, reason = "the macro exports nothing there"))]
 
 mod admin;
+mod assignor;
 mod batch;
 mod broker;
 mod client;

@@ -347,7 +347,7 @@ fn closed() -> Error {
 
 /// A producer of a client, with properties of its own (name, value, name, value). Answers with its number.
 #[napi(catch_unwind)]
-pub fn producer_create(env: Env, client: u32, properties: Vec<String>, exit_ms: u32) -> napi::Result<u32> {
+pub fn producer_create(env: Env, client: u32, properties: Vec<String>) -> napi::Result<u32> {
     let made = (|| {
         let handle = handles::client(client).ok_or_else(|| error::closed("the client is closed"))?;
         let mut builder = handle.get()?.producer_builder().reports(true);
@@ -356,13 +356,12 @@ pub fn producer_create(env: Env, client: u32, properties: Vec<String>, exit_ms: 
                 builder = builder.set(name, value);
             }
         }
-        builder.build()
+        Ok((builder.build()?, handle.exit_timeout))
     })();
-    let producer = made.map_err(|error| error::thrown(env.raw(), &error))?;
+    let (producer, limit) = made.map_err(|error: Error| error::thrown(env.raw(), &error))?;
     let reports = Queue::new();
     let queue = reports.clone();
     producer.reports().relay_to(Some(Arc::new(move |report| queue.push(report))));
-    let limit = Duration::from_millis(u64::from(exit_ms));
     let kept = Arc::new(Kept::new(Leaving { producer, outstanding: Outstanding::default(), limit }));
     exit::register(Arc::downgrade(&kept));
     let handle = Rc::new(ProducerHandle {

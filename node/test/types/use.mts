@@ -1,6 +1,6 @@
 // What a program in TypeScript writes has its types, through `import`.
 
-import { CompressionTypes, type EachMessagePayload, Kafka, type KafkaMessage, KafkaJSProtocolError, Partitioners, logLevel } from 'ottla'
+import { AssignerProtocol, CompressionCodecs, CompressionTypes, type EachMessagePayload, Kafka, type KafkaMessage, KafkaJSProtocolError, Partitioners, logLevel } from 'ottla'
 import { Broker } from 'ottla/testing'
 
 const broker: Broker = await Broker.start({ topics: ['t:1'], properties: { 'message.max.bytes': 1000 } })
@@ -32,6 +32,11 @@ const loop = async (): Promise<void> => {
     console.log(message.topic, kept.key)
   }
 }
+CompressionCodecs[CompressionTypes.LZ4] = () => ({})
+const { groups } = await kafka.admin().describeGroups(['g'])
+const assignment: Record<string, number[]> | undefined =
+  AssignerProtocol.MemberAssignment.decode(groups[0].members[0].memberAssignment)?.assignment
+console.log(assignment?.t)
 try {
   await loop()
 } catch (e) {
