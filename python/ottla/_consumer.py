@@ -11,7 +11,7 @@ from ._error import invalid, refused
 from ._metadata import ClusterMetadata, list_topics
 from ._model import TopicPartition
 
-_KNOWN = frozenset({"error_cb", "stats_cb", "throttle_cb", "logger"})
+_KNOWN = frozenset({"error_cb", "stats_cb", "throttle_cb", "logger", "on_commit"})
 
 RebalanceCallback = Callable[["Consumer", list[TopicPartition]], None]
 
@@ -37,7 +37,10 @@ class Consumer(_ottla.Consumer):
         on_lost: RebalanceCallback | None = None,
         **keywords: Any,
     ) -> None:
-        """Reads these topics from now on, sharing their partitions with the other members of the group."""
+        """Reads these topics from now on, sharing their partitions with the other members of the group.
+
+        One that begins with ``^`` is a regular expression: all topics are read whose names it matches, those that come later too.
+        """
         if keywords:
             raise TypeError(f"subscribe() got an unexpected keyword argument {next(iter(keywords))!r}")
         if not isinstance(topics, list):
@@ -45,8 +48,6 @@ class Consumer(_ottla.Consumer):
         for topic in topics:
             if not isinstance(topic, str):
                 raise TypeError("expected list of topic unicode strings")
-            if topic.startswith("^"):
-                raise refused(f"Consumer.subscribe to a pattern ({topic})")
         for callback in (on_assign, on_revoke, on_lost):
             if callback is not None and not callable(callback):
                 raise TypeError("on_assign, on_revoke and on_lost expect a callable")

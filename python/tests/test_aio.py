@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import threading
+import weakref
 
 import pytest
 from conftest import PATIENCE
@@ -240,5 +241,106 @@ def test_a_client_that_was_not_stopped_is_collected_with_a_warning(broker, topic
             del producer
             gc.collect()
         await asyncio.sleep(0)
+
+    run(main())
+
+
+def test_what_send_answers_with_is_a_coroutine_and_its_answer_a_future(broker, topic):
+    async def main():
+        producer = writer(broker, max_request_size=1000)
+        with pytest.raises(errors.ProducerClosed):
+            await producer.send(topic, b"v")
+        await producer.start()
+        sent = producer.send(topic, b"0", partition=0)
+        assert asyncio.iscoroutine(sent) and not asyncio.isfuture(sent)
+        future = await sent
+        assert asyncio.isfuture(future) and not asyncio.iscoroutine(future) and weakref.ref(future)() is future
+        heard = []
+        future.add_done_callback(heard.append)
+        future.add_done_callback(print)
+        assert future.remove_done_callback(print) == 1
+        done, pending = await asyncio.wait([future])
+        assert done == {future} and not pending and heard == [future]
+        assert future.result().offset == 0 and future.exception() is None
+        task = asyncio.create_task(producer.send(topic, b"1", partition=0))
+        assert (await (await task)).offset == 1
+        both = await asyncio.gather(producer.send(topic, b"2", partition=0), producer.send(topic, b"3", partition=0))
+        assert [(await one).offset for one in both] == [2, 3]
+        assert (await (await asyncio.wait_for(producer.send(topic, b"4", partition=0), PATIENCE))).offset == 4
+        # Not awaited, and sent all the same; given up before it began, too.
+        producer.send(topic, b"5", partition=0)
+        task = asyncio.create_task(producer.send(topic, b"6", partition=0))
+        task.cancel()
+        await asyncio.wait([task])
+        await producer.flush()
+        # What is wrong is raised where it is awaited.
+        refused = [producer.send(topic, object()), producer.send(topic, b"x" * 2000)]
+        with pytest.raises(TypeError):
+            await refused[0]
+        with pytest.raises(errors.MessageSizeTooLargeError):
+            await asyncio.create_task(refused[1])
+        await producer.stop()
+        async with reader(broker, topic, group_id=None) as consumer:
+            assert [(await consumer.getone()).value for _ in range(7)] == [str(i).encode() for i in range(7)]
+
+    run(main())
+
+
+def test_a_failure_can_be_asked_for_again_and_again(broker, topic):
+    async def main():
+        async with writer(broker) as producer:
+            broker.add_fault(api="Produce", error="INVALID_RECORD", times=1)
+            future = await producer.send(topic, b"v", partition=0)
+            for _ in range(2):
+                with pytest.raises(errors.KafkaError):
+                    await future
+                assert isinstance(future.exception(), errors.KafkaError)
+            gone = weakref.ref(future)
+            del future
+            # The loop has let go of it after the step that it woke.
+            await asyncio.sleep(0)
+            assert gone() is None
+
+    run(main())
+
+
+def test_a_next_record_that_is_given_up_is_there_for_the_next(broker, topic):
+    async def main():
+        await write(broker, topic, [str(i).encode() for i in range(4)], partition=0)
+        async with reader(broker, topic) as consumer:
+            assert (await anext(consumer)).value == b"0"
+            consumer.__anext__()
+            task = asyncio.create_task(consumer.__anext__())
+            task.cancel()
+            await asyncio.wait([task])
+            several = [asyncio.ensure_future(consumer.__anext__()) for _ in range(3)]
+            assert sorted([(await one).value for one in several]) == [b"1", b"2", b"3"]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(consumer.__anext__(), 0.01)
+            await write(broker, topic, [b"4"], partition=0)
+            assert (await anext(consumer)).value == b"4"
+        with pytest.raises(StopAsyncIteration):
+            await anext(consumer)
+
+    run(main())
+
+
+def test_what_a_listener_raises_is_logged(broker, topic, caplog):
+    async def main():
+        class Listener(ConsumerRebalanceListener):
+            async def on_partitions_assigned(self, assigned):
+                raise ValueError("mine")
+
+            def on_partitions_revoked(self, revoked):
+                raise ValueError("mine")
+
+        await write(broker, topic, [b"v"], partition=0)
+        consumer = reader(broker)
+        consumer.subscribe(pattern=topic, listener=Listener())
+        await consumer.start()
+        assert (await consumer.getone()).value == b"v"
+        assert consumer.subscription() == {topic}
+        await consumer.stop()
+        assert [record.exc_info[1].args for record in caplog.records] == [("mine",)] * 2
 
     run(main())

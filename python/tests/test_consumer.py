@@ -206,8 +206,6 @@ def test_wrong_arguments_are_named(consumer, broker):
             reader.subscribe(wrong)
     with pytest.raises(TypeError, match="callable"):
         reader.subscribe(["t"], on_assign=1)
-    with pytest.raises(KafkaException, match="pattern"):
-        reader.subscribe(["^t.*"])
     with pytest.raises(KafkaException, match="group.id"):
         Consumer({"bootstrap.servers": broker.bootstrap_servers})
     with pytest.raises(TypeError):
@@ -270,3 +268,44 @@ def test_messages_can_be_made_by_tests():
 def test_topic_partitions_compare_by_topic_and_partition():
     assert TopicPartition("a", 1, 5) == TopicPartition("a", 1) < TopicPartition("a", 2) < TopicPartition("b", 0)
     assert {TopicPartition("a", 1)} == {TopicPartition("a", 1, 7)}
+
+
+def test_what_became_of_commits_is_told(topic, produce, broker):
+    produce(topic, [b"v"] * 3, partition=0)
+    told = []
+    config = {"bootstrap.servers": broker.bootstrap_servers, "group.id": "told", "auto.offset.reset": "earliest"}
+    with Consumer(config | {"enable.auto.commit": False, "on_commit": lambda *args: told.append(args)}) as reader:
+
+        def hear():
+            before = len(told)
+            while len(told) == before:
+                assert reader.poll(0.1) is None
+            error, partitions = told[-1]
+            return error, {partition.partition: partition.offset for partition in partitions if partition.offset > 0}
+
+        reader.subscribe([topic])
+        read(reader, 3)
+        reader.commit()
+        assert hear() == (None, {0: 3})
+        reader.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+        assert hear() == (None, {0: 1})
+        broker.add_fault(api="OffsetCommit", error="GROUP_AUTHORIZATION_FAILED", times=1)
+        reader.commit()
+        error, where = hear()
+        assert error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED and where == {0: 3}
+        reader.commit(offsets=[TopicPartition(topic, 0, 2)])
+    # The last one is told of by close.
+    assert [partition.offset for partition in told[-1][1]] == [2]
+
+
+def test_topics_are_subscribed_to_by_pattern(topic, produce, consumer, broker):
+    for name in ("a", "b"):
+        broker.create_topic(f"{topic}-{name}", 1)
+        produce(f"{topic}-{name}", [name])
+    produce(topic, [b"not this one"])
+    reader = consumer()
+    with pytest.raises(KafkaException) as raised:
+        reader.subscribe(["^("])
+    assert raised.value.args[0].code() == KafkaError._INVALID_ARG
+    reader.subscribe([f"^{topic}-"])
+    assert sorted(message.value() for message in read(reader, 2)) == [b"a", b"b"]

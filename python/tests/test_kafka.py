@@ -175,3 +175,37 @@ def test_a_listener_hears_of_rebalances(broker, topic):
     consumer.close()
     everything = {TopicPartition(topic, i) for i in range(3)}
     assert heard == [("assigned", everything), ("revoked", everything)]
+
+
+def test_what_a_listener_or_a_callback_raises_is_logged(broker, topic, producer, caplog):
+    def fails(*_args):
+        raise ValueError("mine")
+
+    class Listener(ConsumerRebalanceListener):
+        on_partitions_assigned = on_partitions_revoked = fails
+
+    future, called = producer.send(topic, b"v", partition=0), threading.Event()
+    future.add_callback(fails)
+    future.add_callback(lambda _metadata: called.set())
+    assert called.wait(PATIENCE)
+    [record] = caplog.records
+    assert record.name == "ottla.kafka" and record.exc_info[1].args == ("mine",)
+    consumer = reader(broker)
+    consumer.subscribe([topic], listener=Listener())
+    assert next(consumer).value == b"v"
+    consumer.close()
+    assert [record.exc_info[1].args for record in caplog.records] == [("mine",)] * 3
+
+
+def test_topics_are_subscribed_to_by_pattern(broker, topic, producer):
+    for name in ("a", "b"):
+        broker.create_topic(f"{topic}-{name}", 1)
+        producer.send(f"{topic}-{name}", name.encode())
+    producer.send(topic, b"not this one")
+    producer.flush(PATIENCE)
+    consumer = reader(broker)
+    # From the beginning of the name, as re.match has it.
+    consumer.subscribe(pattern=f"{topic}-[ab]")
+    assert sorted(next(consumer).value for _ in range(2)) == [b"a", b"b"]
+    assert consumer.subscription() == {f"{topic}-a", f"{topic}-b"}
+    consumer.close()

@@ -29,17 +29,31 @@ def start(program, *arguments):
         "consumer.consume(10)",
         "next(iter(consumer))",
         "consumer.committed([ottla.TopicPartition('t', 0)])",
+        "sender.send('t', b'v').get()",
+        "sender.flush()",
+        "next(records)",
+        "records.poll(60000)",
+        "asyncio.run(aio())",
     ],
 )
 def test_ctrl_c_ends_any_wait(broker, call):
     for api in ["Produce", "OffsetFetch"]:
         broker.add_fault(api=api, silence=True)
     program = """
-        import sys, ottla
+        import asyncio, sys, ottla, ottla.aio, ottla.kafka
         servers = {"bootstrap.servers": sys.argv[1]}
         producer = ottla.Producer({**servers, "exit.timeout.ms": 1})
         producer.produce("t", b"v")
         consumer = ottla.Consumer({**servers, "group.id": "g"})
+        sender = ottla.kafka.KafkaProducer(bootstrap_servers=sys.argv[1], exit_timeout_ms=1)
+        sender.send("t", b"v")
+        records = ottla.kafka.KafkaConsumer("t", bootstrap_servers=sys.argv[1], group_id="h")
+
+        async def aio():
+            async with ottla.aio.AIOKafkaConsumer("t", bootstrap_servers=sys.argv[1], group_id="i") as consumer:
+                async for record in consumer:
+                    pass
+
         print("ready", flush=True)
         """
     process = start(textwrap.dedent(program) + call, broker.bootstrap_servers)

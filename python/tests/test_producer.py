@@ -2,7 +2,6 @@
 
 import gc
 import json
-import threading
 import weakref
 
 import pytest
@@ -187,25 +186,6 @@ def test_statistics_are_json(broker):
     while not statistics:
         producer.poll(PATIENCE)
     assert json.loads(statistics[0])["type"] == "producer"
-
-
-def test_a_wait_leaves_other_threads_running(broker):
-    producer, steps, begun, end = make(broker), [], threading.Event(), threading.Event()
-
-    def work():
-        begun.set()
-        while not end.is_set():
-            steps.append(1)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    begun.wait(PATIENCE)
-    before = len(steps)
-    assert producer.poll(0.2) == 0
-    made = len(steps) - before
-    end.set()
-    thread.join(PATIENCE)
-    assert made > 0
 
 
 def test_a_live_producer_that_is_collected_lets_go_of_all_it_held(broker, topic):

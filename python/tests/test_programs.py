@@ -1,5 +1,5 @@
-"""Programs as tutorials and the peers' introductions have them: with the import changed, and a broker's address and names of their
-own. Those that read do so until somebody ends them, as they stand."""
+"""Programs as tutorials and the peers' introductions have them: with the import changed, and a broker's address and names of
+their own. Those that read do so until somebody ends them, as they stand."""
 
 import signal
 import subprocess

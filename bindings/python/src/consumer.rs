@@ -6,10 +6,10 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::ptr::null_mut;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use ottla::{Client, ClientEvent, Config, Error, ErrorKind, FetchedBatch, Text};
+use ottla::{Client, ClientEvent, Committing, Config, Error, ErrorKind, FetchedBatch, Text};
 use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
@@ -23,6 +23,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::admin::Admin;
 use crate::arguments::{Names, add_method, finish, integer, is_none, seconds, value_of};
+use crate::commits::{Commits, Offsets};
 use crate::gil::{Guarded, block_on, limit};
 use crate::listener::{Callbacks, Rebalances};
 use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
@@ -56,6 +57,7 @@ pub(crate) struct Inner {
     /// What happens to the client, for its callbacks.
     events: Kept<Queue<ClientEvent>>,
     callbacks: events::Callbacks,
+    commits: Commits,
     statistics: Statistics,
     class: Class,
     /// Deserializers of keys and values.
@@ -132,10 +134,34 @@ fn deserialized(py: Python<'_>, by: Option<&Py<PyAny>>, bytes: Option<&[u8]>) ->
 enum Come {
     Next(Result<Option<FetchedBatch>, Error>),
     Event(ClientEvent),
+    Committed(Offsets, Result<(), Error>),
     Raised,
 }
 
 impl Inner {
+    /// Tells of the commits that have ended.
+    fn serve_commits(&self, py: Python<'_>) -> PyResult<()> {
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready((offsets, outcome)) = self.commits.poll(&mut context) {
+            self.callbacks.committed(py, &offsets, outcome)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a commit of the application's, if it is to be told what became of it.
+    pub(crate) fn tell_of_commit(&self, offsets: Offsets, committing: Committing) {
+        if self.callbacks.hears_of_commits() {
+            self.commits.begun(offsets, committing);
+        }
+    }
+
+    /// The same of one that has ended.
+    pub(crate) fn tell_of_committed(&self, offsets: Offsets, outcome: Result<(), Error>) {
+        if self.callbacks.hears_of_commits() {
+            self.commits.ended(offsets, outcome);
+        }
+    }
+
     fn serve_event(&self, py: Python<'_>, event: ClientEvent) -> PyResult<()> {
         let read = || {
             let reading = match (self.client.get(), self.consumer.get(), self.events.get()) {
@@ -292,6 +318,7 @@ impl Consumer {
         while let Some(event) = events.try_pop() {
             inner.serve_event(py, event)?;
         }
+        inner.serve_commits(py)?;
         if !consumer.progressed() {
             return Ok(());
         }
@@ -322,7 +349,10 @@ impl Consumer {
                 Poll::Ready(next) => Poll::Ready(Come::Next(next)),
                 // What a callback raised is for the caller now.
                 Poll::Pending if rebalances.has_raised() => Poll::Ready(Come::Raised),
-                Poll::Pending => event.as_mut().poll(context).map(Come::Event),
+                Poll::Pending => match inner.commits.poll(context) {
+                    Poll::Ready((offsets, outcome)) => Poll::Ready(Come::Committed(offsets, outcome)),
+                    Poll::Pending => event.as_mut().poll(context).map(Come::Event),
+                },
             });
             let come = block_on(py, come, left)?;
             if let Some(raised) = inner.rebalances.take_raised() {
@@ -338,6 +368,7 @@ impl Consumer {
                 None => return Ok(None),
                 Some(Come::Raised) => {}
                 Some(Come::Event(event)) => inner.serve_event(py, event)?,
+                Some(Come::Committed(offsets, outcome)) => inner.callbacks.committed(py, &offsets, outcome)?,
                 Some(Come::Next(Ok(Some(batch)))) => return Ok(Some(Ok(batch))),
                 Some(Come::Next(Ok(None))) => return Err(PyRuntimeError::new_err("Consumer closed")),
                 Some(Come::Next(Err(error))) if is_passing(&error, inner.class) => inner.callbacks.tell(py, &error)?,
@@ -496,6 +527,7 @@ impl Consumer {
         if let Some(raised) = inner.rebalances.take_raised() {
             return Err(raised);
         }
+        inner.serve_commits(py)?;
         match closed {
             Some(Err(error)) => inner.callbacks.tell(py, &error),
             _ => Ok(()),
@@ -573,7 +605,9 @@ impl Consumer {
         });
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
         let (consumer, client, events) = (Kept::new(Arc::new(consumer)), Kept::new(client), Kept::new(queue));
-        let inner = Inner { consumer, client, rebalances, events, callbacks, statistics, class, deserializers, iteration };
+        let commits = Commits::default();
+        let inner =
+            Inner { consumer, client, rebalances, events, callbacks, commits, statistics, class, deserializers, iteration };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
     }
 }

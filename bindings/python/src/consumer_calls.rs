@@ -208,7 +208,7 @@ pub(crate) fn consumer_commit<'py>(
     offsets: Option<&Bound<'_, PyAny>>,
     asynchronous: bool,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    let native = consumer.open(py)?.1;
+    let (inner, native) = consumer.open(py)?;
     let said = said(message, offsets)?;
     let commit = match said {
         Some(said) => said,
@@ -220,12 +220,16 @@ pub(crate) fn consumer_commit<'py>(
     }
     if asynchronous {
         // Goes on whether it is waited for or not.
-        drop(raised(py, native.commit_offsets_async(commit))?);
+        let committing = raised(py, native.commit_offsets_async(commit.clone()))?;
+        inner.tell_of_commit(commit, committing);
         return Ok(None);
     }
-    waited(py, native.commit_offsets(commit.clone()), None, "the commit was not answered in time")?;
-    let made = commit.iter().map(|(key, offset)| partitions::committed(py, key, Some(offset))).collect::<PyResult<Vec<_>>>()?;
-    Ok(Some(PyList::new(py, made)?))
+    let Some(outcome) = block_on(py, native.commit_offsets(commit.clone()), None)? else {
+        return Err(errors::timed_out(py, "the commit was not answered in time"));
+    };
+    inner.tell_of_committed(commit.clone(), outcome.clone());
+    raised(py, outcome)?;
+    Ok(Some(partitions::of_commit(py, &commit)?))
 }
 
 /// Stores offsets for the next commit.

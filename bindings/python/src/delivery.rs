@@ -186,7 +186,16 @@ impl Callback {
             self.function.bind(py).call(args, self.keywords.as_ref().map(|keywords| keywords.bind(py)))
         };
         if let Err(error) = call() {
-            error.write_unraisable(py, Some(self.function.bind(py)));
+            // Logged, as kafka-python does it.
+            let logged = (|| {
+                let keywords = PyDict::new(py);
+                keywords.set_item("exc_info", &error)?;
+                let logger = py.import("logging")?.call_method1("getLogger", ("ottla.kafka",))?;
+                logger.call_method("error", ("a record's callback failed: %r", self.function.bind(py)), Some(&keywords))
+            })();
+            if let Err(error) = logged {
+                error.write_unraisable(py, Some(self.function.bind(py)));
+            }
         }
     }
 }

@@ -10,7 +10,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::errors;
+use crate::commits::Offsets;
+use crate::{errors, partitions};
 
 /// Callbacks of a client, each None or callable.
 #[derive(Default)]
@@ -19,18 +20,27 @@ pub(crate) struct Callbacks {
     stats: Option<Py<PyAny>>,
     throttle: Option<Py<PyAny>>,
     logger: Option<Py<PyAny>>,
+    commit: Option<Py<PyAny>>,
 }
 
 impl Callbacks {
     /// Out of a dictionary, by the names of the configuration.
     pub(crate) fn new(callbacks: &Bound<'_, PyDict>) -> PyResult<Self> {
         let get = |name: &str| Ok::<_, PyErr>(callbacks.get_item(name)?.map(Bound::unbind));
-        Ok(Self { error: get("error_cb")?, stats: get("stats_cb")?, throttle: get("throttle_cb")?, logger: get("logger")? })
+        Ok(Self {
+            error: get("error_cb")?,
+            stats: get("stats_cb")?,
+            throttle: get("throttle_cb")?,
+            logger: get("logger")?,
+            commit: get("on_commit")?,
+        })
     }
 
     /// Shows the callbacks to the collector of garbage.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        [&self.error, &self.stats, &self.throttle, &self.logger].into_iter().try_for_each(|callback| visit.call(callback))
+        [&self.error, &self.stats, &self.throttle, &self.logger, &self.commit]
+            .into_iter()
+            .try_for_each(|callback| visit.call(callback))
     }
 
     fn log(&self, py: Python<'_>, level: &str, text: String) -> PyResult<()> {
@@ -48,6 +58,18 @@ impl Callbacks {
         }
         let Some(callback) = &self.error else { return Ok(()) };
         callback.call1(py, (errors::kafka_error(py, error)?,)).map(drop)
+    }
+
+    /// Whether it is to be told what became of commits.
+    pub(crate) fn hears_of_commits(&self) -> bool {
+        self.commit.is_some()
+    }
+
+    /// Tells what became of a commit.
+    pub(crate) fn committed(&self, py: Python<'_>, offsets: &Offsets, outcome: Result<(), Error>) -> PyResult<()> {
+        let Some(callback) = &self.commit else { return Ok(()) };
+        let error = outcome.err().map(|error| errors::kafka_error(py, &error)).transpose()?;
+        callback.call1(py, (error, partitions::of_commit(py, offsets)?)).map(drop)
     }
 
     /// Tells of an event; `statistics` reads them when it is time.

@@ -5,6 +5,7 @@ mod aio_calls;
 mod aio_clients;
 mod arguments;
 mod broker;
+mod commits;
 mod consumer;
 mod consumer_calls;
 mod delivery;

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
 
+use crate::commits::Offsets;
 use crate::message::NO_OFFSET;
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -88,6 +89,12 @@ pub(crate) fn committed<'py>(
             class.call1((&*key.topic, key.partition, offset.offset, metadata, epoch))
         }
     }
+}
+
+/// Makes a list of what is committed.
+pub(crate) fn of_commit<'py>(py: Python<'py>, offsets: &Offsets) -> PyResult<Bound<'py, PyList>> {
+    let made: Vec<_> = offsets.iter().map(|(key, offset)| committed(py, key, Some(offset))).collect::<PyResult<_>>()?;
+    PyList::new(py, made)
 }
 
 /// Makes a list of them, without offsets.

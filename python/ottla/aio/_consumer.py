@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from .. import _model, _ottla
-from ..kafka._consumer import ConsumerRebalanceListener, deserializer, named, native, strategies
+from ..kafka._consumer import ConsumerRebalanceListener, deserializer, matching, named, native, strategies, told
 from ..kafka._options import properties, servers
 from ._loop import TURN, Port, call, unclosed
 from .errors import ConsumerStoppedError, IllegalOperation
@@ -95,17 +95,20 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         call(
             self._native._subscribe,
             list(self._topics),
-            lambda _consumer, partitions: listener.on_partitions_assigned(named(partitions)),
-            lambda _consumer, partitions: listener.on_partitions_revoked(named(partitions)),
+            told(listener.on_partitions_assigned),
+            told(listener.on_partitions_revoked),
             None,
         )
 
     def subscribe(
         self, topics: Iterable[str] = (), pattern: str | None = None, listener: ConsumerRebalanceListener | None = None
     ) -> None:
-        """Reads these topics from now on. The listener's methods may be coroutine functions."""
+        """Reads these topics from now on, or all whose names begin with what matches the pattern. The listener's methods may be
+        coroutine functions."""
         if pattern is not None:
-            raise NotImplementedError("AIOKafkaConsumer.subscribe(pattern=...) is not there yet (see COMPAT.md)")
+            if topics or self._group_id is None:
+                raise IllegalOperation("topics or a pattern, and a pattern with group_id only")
+            topics = [matching(pattern)]
         if isinstance(topics, str) or not (topics := list(topics)):
             raise TypeError("topics must be a list of at least one topic")
         self._topics, self._listener = set(topics), listener
@@ -127,7 +130,9 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             call(self._native._subscribe, [], None, None, None)
 
     def subscription(self) -> frozenset[str]:
-        """The topics."""
+        """The topics; of a pattern, those that it reads partitions of."""
+        if any(topic.startswith("^") for topic in self._topics):
+            return frozenset(partition.topic for partition in self.assignment())
         return frozenset(self._topics)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:

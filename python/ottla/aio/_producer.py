@@ -74,7 +74,8 @@ class AIOKafkaProducer(_ottla.AioProducer):
         end = port.loop.time() + self._timeout
         while True:
             try:
-                return self._native.send(topic, value, key, headers, partition, timestamp_ms)
+                sent: asyncio.Future[RecordMetadata] = self._native.send(topic, value, key, headers, partition, timestamp_ms)
+                return sent
             except BufferError:
                 await port.room(end)
                 self._running()
@@ -89,7 +90,8 @@ class AIOKafkaProducer(_ottla.AioProducer):
         headers: Any = None,
     ) -> RecordMetadata:
         """Sends a record and waits until it is written."""
-        return await (await self.send(topic, value, key, partition, timestamp_ms, headers))
+        metadata: RecordMetadata = await (await self.send(topic, value, key, partition, timestamp_ms, headers))
+        return metadata
 
     async def flush(self) -> None:
         """Waits until all that was sent before has ended."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from .. import _model, _ottla
@@ -16,6 +17,9 @@ _OWN = frozenset({"key_deserializer", "value_deserializer", "consumer_timeout_ms
 _REFUSED = frozenset({"proxy_url", "ssl_context", "sasl_oauth_token_provider"})
 
 _T = TypeVar("_T")
+
+
+_log = logging.getLogger("ottla.kafka")
 
 
 class ConsumerRebalanceListener:
@@ -50,6 +54,35 @@ def native(partition: TopicPartition, offset: int = _model.OFFSET_INVALID) -> _m
 def named(partitions: Iterable[_model.TopicPartition]) -> set[TopicPartition]:
     """As kafka-python gives it."""
     return {TopicPartition(one.topic, one.partition) for one in partitions}
+
+
+def told(method: Callable[[set[TopicPartition]], Any]) -> Callable[[Any, list[_model.TopicPartition]], Any]:
+    """A listener's method, or coroutine function, as the native consumer calls it. What it raises is logged, as kafka-python and
+    aiokafka do it, and the rebalance goes on."""
+
+    def failed() -> None:
+        _log.exception("a rebalance listener's %s failed", getattr(method, "__name__", method))
+
+    async def finish(answer: Awaitable[Any]) -> None:
+        try:
+            await answer
+        except Exception:
+            failed()
+
+    def tell(_consumer: Any, partitions: list[_model.TopicPartition]) -> Any:
+        try:
+            answer = method(named(partitions))
+        except Exception:
+            failed()
+            return None
+        return finish(answer) if isinstance(answer, Awaitable) else None
+
+    return tell
+
+
+def matching(pattern: str) -> str:
+    """A pattern as the native consumer takes it: from the beginning of a topic's name."""
+    return f"^(?:{pattern})"
 
 
 def seconds(timeout_ms: float | None) -> float | None:
@@ -94,10 +127,12 @@ class KafkaConsumer(_ottla.Consumer):
         pattern: str | None = None,
         listener: ConsumerRebalanceListener | None = None,
     ) -> None:
-        """Reads these topics from now on."""
-        if pattern is not None:
-            raise NotImplementedError("KafkaConsumer.subscribe(pattern=...) is not there yet (see COMPAT.md)")
+        """Reads these topics from now on, or all whose names begin with what matches the pattern."""
         topics = [topics] if isinstance(topics, str) else list(topics)
+        if pattern is not None:
+            if topics or self._group_id is None:
+                raise IllegalStateError("topics or a pattern, and a pattern with group_id only")
+            topics = [matching(pattern)]
         if not topics:
             raise IllegalStateError("at least one topic is needed")
         self._topics = set(topics)
@@ -114,8 +149,8 @@ class KafkaConsumer(_ottla.Consumer):
         call(
             self._subscribe,
             topics,
-            lambda _consumer, partitions: listener.on_partitions_assigned(named(partitions)),
-            lambda _consumer, partitions: listener.on_partitions_revoked(named(partitions)),
+            told(listener.on_partitions_assigned),
+            told(listener.on_partitions_revoked),
             None,
         )
 
@@ -134,7 +169,9 @@ class KafkaConsumer(_ottla.Consumer):
             call(super().unsubscribe)
 
     def subscription(self) -> set[str]:
-        """The topics."""
+        """The topics; of a pattern, those that it reads partitions of."""
+        if any(topic.startswith("^") for topic in self._topics):
+            return {partition.topic for partition in self.assignment()}
         return set(self._topics)
 
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
