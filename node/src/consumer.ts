@@ -88,6 +88,7 @@ export class Consumer {
   readonly #groupId: string
   readonly #retry: Required<Omit<RetryOptions, 'restartOnFailure'>> & Pick<RetryOptions, 'restartOnFailure'>
   readonly #topics = new Map<string, boolean>()
+  readonly #given: Set<string>
   readonly #paused = new Map<string, Set<number> | 'all'>()
   #runner: Runner | undefined
   /** The core's consumer, and what it was told, between `run` and `stop`. */
@@ -129,6 +130,7 @@ export class Consumer {
       'max.in.flight.requests.per.connection': config.maxInFlightRequests,
     })
     this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#logger)
+    this.#given = new Set([kafka.properties, config.properties].flatMap((given) => Object.keys(given ?? {})))
     this.#connection.endWith(this)
   }
 
@@ -209,6 +211,7 @@ export class Consumer {
         groupId: this.#groupId,
         topics: [...this.#topics.keys()],
         fromBeginning: this.#topics.values().next().value ?? false,
+        given: this.#given,
         config,
         paused: this.#paused,
         retry: this.#retry,

@@ -39,6 +39,20 @@ export {
   KafkaJSUnsupportedMagicByteInMessageSet,
   type OttlaErrorDetails,
 } from './errors'
+export type {
+  BatchProcess,
+  ConnectEvent,
+  ConsumerCommitOffsetsEvent,
+  ConsumerCrashEvent,
+  ConsumerEndBatchProcessEvent,
+  ConsumerFetchEvent,
+  ConsumerFetchStartEvent,
+  ConsumerGroupJoinEvent,
+  ConsumerHeartbeatEvent,
+  ConsumerRebalancingEvent,
+  ConsumerStartBatchProcessEvent,
+  DisconnectEvent,
+} from './events'
 export type { InstrumentationEvent, RemoveInstrumentationEventListener } from './instrumentation'
 export { Kafka } from './kafka'
 export { type LogEntry, type Logger, type LoggerEntryContent, type logCreator, logLevel } from './logger'

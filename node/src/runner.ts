@@ -28,6 +28,8 @@ export interface RunnerOptions {
   groupId: string
   topics: string[]
   fromBeginning: boolean
+  /** The properties that the program names itself: they go before what follows from KafkaJS's options. */
+  given: Set<string>
   config: ConsumerRunConfig
   paused: Map<string, Set<number> | 'all'>
   retry: Retry
@@ -84,12 +86,13 @@ export class Runner {
 
   /** Begins, and waits until the group has assigned something, or until it is stopped. */
   async start(): Promise<void> {
-    const { client, topics, fromBeginning, config } = this.#options
+    const { client, topics, fromBeginning, given, config } = this.#options
     const own = properties({
       'auto.offset.reset': fromBeginning ? 'earliest' : 'latest',
       'enable.auto.commit': config.autoCommit ?? true,
       'auto.commit.interval.ms': config.autoCommitInterval ?? undefined,
     })
+    for (const name of given) own.delete(name)
     this.#consumer = native.consumerCreate(client, pairs(own), topics)
     native.consumerOnQuestion(this.#consumer, (id, kind, partitions) => {
       try {

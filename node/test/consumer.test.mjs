@@ -470,6 +470,19 @@ test('for await, message by message; the one at which it is left comes again', a
   assert.deepEqual(rest, ['4', '5', '6', '7', '8', '9'])
 })
 
+test('for await: what the loop throws ends the consumer, and the message comes again', async (t) => {
+  const { kafka } = await filled(t, 3)
+  const consumer = await consumerOf(t, kafka, 't')
+  const loop = async () => {
+    for await (const message of consumer) if (message.offset === '1') throw new Error('not this one')
+  }
+  await assert.rejects(loop(), /not this one/)
+  for await (const message of consumer) {
+    assert.equal(message.offset, '1')
+    break
+  }
+})
+
 test('subscriptions', async (t) => {
   const { kafka, send } = await filled(t, 0, { topics: ['red-1:1', 'red-2:1', 'blue:1'] })
   const consumer = await consumerOf(t, kafka, /^red-/)

@@ -1,6 +1,17 @@
 // What a program in TypeScript writes has its types, through `import`.
 
-import { AssignerProtocol, CompressionCodecs, CompressionTypes, type EachMessagePayload, Kafka, type KafkaMessage, KafkaJSProtocolError, Partitioners, logLevel } from 'ottla'
+import {
+  AssignerProtocol,
+  CompressionCodecs,
+  CompressionTypes,
+  type ConsumerCrashEvent,
+  type EachMessagePayload,
+  Kafka,
+  type KafkaMessage,
+  KafkaJSProtocolError,
+  Partitioners,
+  logLevel,
+} from 'ottla'
 import { Broker } from 'ottla/testing'
 
 const broker: Broker = await Broker.start({ topics: ['t:1'], properties: { 'message.max.bytes': 1000 } })
@@ -16,6 +27,7 @@ const [{ topicName, partition, baseOffset }] = await producer.send({
 const text: string | undefined = topicName + partition + baseOffset
 const consumer = kafka.consumer({ groupId: 'g', retry: { restartOnFailure: async () => false } })
 consumer.on(consumer.events.CRASH, ({ payload }) => console.log(payload.error, text))
+consumer.on(consumer.events.CRASH, ({ payload: { restart } }: ConsumerCrashEvent) => console.log(restart === true))
 await consumer.subscribe({ topics: [/t/, 't'], fromBeginning: true })
 await consumer.run({
   eachMessage: async ({ topic, message, heartbeat, pause }: EachMessagePayload) => {
