@@ -12,6 +12,7 @@ import pytest
 from conftest import PATIENCE, read
 
 import ottla
+import ottla.kafka
 
 
 def start(program, *arguments):
@@ -160,6 +161,9 @@ def test_a_hundred_clients_leave_nothing_behind(broker, topic):
         consumer.assign([ottla.TopicPartition(topic, 0)])
         consumer.poll(0)
         consumer.close()
+        with ottla.kafka.KafkaProducer(bootstrap_servers=broker.bootstrap_servers) as sender:
+            assert sender.send(topic, b"v").get(PATIENCE).topic == topic
+        ottla.kafka.KafkaConsumer(topic, bootstrap_servers=broker.bootstrap_servers, group_id="h").close()
 
     for _ in range(20):
         one()
@@ -179,6 +183,10 @@ def test_live_clients_in_circles_are_collected(broker, topic):
             self.producer = ottla.Producer(servers, on_delivery=self.delivered, error_cb=self.failed)
             self.consumer = ottla.Consumer({**servers, "group.id": "circle", "error_cb": self.failed})
             self.consumer.subscribe([topic], on_assign=self.assigned)
+            options = {"bootstrap_servers": broker.bootstrap_servers, "value_serializer": self.code}
+            self.sender = ottla.kafka.KafkaProducer(**options)
+            options = {"bootstrap_servers": broker.bootstrap_servers, "value_deserializer": self.code, "group_id": "other"}
+            self.records = ottla.kafka.KafkaConsumer(topic, **options)
 
         def delivered(self, err, msg):
             pass
@@ -189,11 +197,17 @@ def test_live_clients_in_circles_are_collected(broker, topic):
         def failed(self, error):
             pass
 
+        def code(self, value):
+            return value
+
     application = Application()
     application.producer.produce(topic, b"v")
     assert application.producer.flush(PATIENCE) == 0
     application.consumer.poll(0.01)
-    alive = [weakref.ref(one) for one in (application, application.producer, application.consumer)]
+    application.sender.send(topic, b"v").get(PATIENCE)
+    application.records.poll(10)
+    alive = [weakref.ref(one) for one in (application, *vars(application).values())]
+    assert len(alive) == 5
     del application
     gc.collect()
-    assert [one() for one in alive] == [None, None, None]
+    assert [one() for one in alive] == [None] * 5

@@ -5,14 +5,36 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
-from conftest import PATIENCE
+from conftest import PATIENCE, read
+
+import ottla
+from ottla.admin import AdminClient, NewTopic
 
 
 @pytest.fixture
 def program(servers, unique):
-    """A program's text, for this broker, with names of its own."""
+    """A program's text, for this broker, with names of its own.
+
+    Their topics are there already, and the broker has served a producer and a group: what a busy one takes for the first of each may
+    be longer than a program that ends without a flush waits for.
+    """
+    topics = [f"{name}-{unique}" for name in ("topic_test", "mytopic", "my_topic", "warm")]
+    for future in AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 1) for topic in topics]).values():
+        future.result(PATIENCE)
+    producer = ottla.Producer({"bootstrap.servers": servers, "enable.idempotence": True})
+    end = time.monotonic() + PATIENCE
+    for topic in topics:
+        while not producer.list_topics(topic, PATIENCE).topics[topic].partitions:
+            assert time.monotonic() < end, f"{topic} was made, and can't be seen"
+    producer.produce(topics[-1], b"v")
+    assert producer.flush(PATIENCE) == 0
+    config = {"bootstrap.servers": servers, "group.id": f"warm-{unique}", "auto.offset.reset": "earliest"}
+    with ottla.Consumer(config) as consumer:
+        consumer.subscribe(topics[-1:])
+        read(consumer, 1)
 
     def program(text):
         text = textwrap.dedent(text).replace("localhost:9092", servers)

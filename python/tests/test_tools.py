@@ -48,7 +48,7 @@ def test_the_demo(tmp_path):
 
 
 def test_codes_are_the_native_modules():
-    written = {name: code for name, code in vars(_codes.Codes).items() if isinstance(code, int)}
+    written = {name: code for name, code in vars(_codes.Codes).items() if isinstance(code, int) and not name.startswith("__")}
     assert written == {name: code for code, name, _ in _ottla.error_codes()}
     assert ottla.KafkaError._MSG_TIMED_OUT == -192
 
