@@ -37,6 +37,19 @@ WITH_KAFKA = cargo build --quiet --locked -p ottla-tests --bin with_kafka && "$$
 test-faces: ## the tests of the faces of other languages, beside one live Kafka (C's programs are part of test-only)
 	@$(MAKE) --no-print-directory check-c-header
 	@$(WITH_KAFKA) $(MAKE) --no-print-directory test-python test-node
+	@$(MAKE) --no-print-directory conformance
+
+.PHONY: conformance conformance-reference
+
+conformance: setup-rust ## the same scenarios in Rust, Python, Node and C, on broker-lite and a live Kafka (ARGS="--help")
+	@bash python/tools/build.sh
+	@bash node/tools/build.sh
+	cargo build --locked -p ottla-c
+	cargo build --locked -p ottla-tests --bin conformance --bin conformance_runner
+	@"$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/conformance" $(ARGS)
+
+conformance-reference: kafka ## write tests/conformance/partitions from Java's client and librdkafka's own library
+	@bash tests/conformance/reference.sh
 
 lint: ## rustfmt, clippy, rustdoc (warnings are errors), the Windows target, dependencies' licences
 	cargo fmt --all --check
