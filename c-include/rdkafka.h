@@ -339,6 +339,32 @@ typedef struct rd_kafka_metadata {
     char *orig_broker_name;
 } rd_kafka_metadata_t;
 
+struct rd_kafka_group_member_info {
+    char *member_id;
+    char *client_id;
+    char *client_host;
+    void *member_metadata;
+    int member_metadata_size;
+    void *member_assignment;
+    int member_assignment_size;
+};
+
+struct rd_kafka_group_info {
+    struct rd_kafka_metadata_broker broker;
+    char *group;
+    rd_kafka_resp_err_t err;
+    char *state;
+    char *protocol_type;
+    char *protocol;
+    struct rd_kafka_group_member_info *members;
+    int member_cnt;
+};
+
+struct rd_kafka_group_list {
+    struct rd_kafka_group_info *groups;
+    int group_cnt;
+};
+
 /* The parts that rd_kafka_producev and rd_kafka_produceva make a record of. */
 typedef enum rd_kafka_vtype_t {
     RD_KAFKA_VTYPE_END,
@@ -565,6 +591,11 @@ void rd_kafka_conf_set_dr_msg_cb(rd_kafka_conf_t *conf, ottla_dr_msg_cb dr_msg_c
 void rd_kafka_conf_set_error_cb(rd_kafka_conf_t *conf, ottla_error_cb error_cb);
 
 /*
+ rd_kafka_conf_set_events: which kinds of events go into the client's queues though they have no callback.
+ */
+void rd_kafka_conf_set_events(rd_kafka_conf_t *conf, int events);
+
+/*
  rd_kafka_conf_set_log_cb: a null silences the log.
  */
 void rd_kafka_conf_set_log_cb(rd_kafka_conf_t *conf, ottla_log_cb log_cb);
@@ -659,6 +690,12 @@ int rd_kafka_consume_stop(rd_kafka_topic_t *rkt, int32_t partition);
 rd_kafka_resp_err_t rd_kafka_consumer_close(struct rd_kafka_s *rk);
 
 /*
+ rd_kafka_consumer_close_queue: as rd_kafka_consumer_close, but goes on while the queue is polled, where rebalances come as
+ events, until rd_kafka_consumer_closed says that it is done.
+ */
+rd_kafka_error_t *rd_kafka_consumer_close_queue(struct rd_kafka_s *rk, rd_kafka_queue_t *rkqu);
+
+/*
  rd_kafka_consumer_closed: whether it was closed.
  */
 int rd_kafka_consumer_closed(struct rd_kafka_s *rk);
@@ -672,6 +709,11 @@ rd_kafka_message_t *rd_kafka_consumer_poll(struct rd_kafka_s *rk, int timeout_ms
  rd_kafka_controllerid: -1 if no broker answered in time.
  */
 int32_t rd_kafka_controllerid(struct rd_kafka_s *rk, int timeout_ms);
+
+/*
+ rd_kafka_default_topic_conf_dup: a copy of what the client's topics have by default, to be destroyed by the caller.
+ */
+rd_kafka_topic_conf_t *rd_kafka_default_topic_conf_dup(struct rd_kafka_s *rk);
 
 /*
  rd_kafka_destroy.
@@ -744,6 +786,86 @@ const char *rd_kafka_error_string(const rd_kafka_error_t *error);
 int rd_kafka_error_txn_requires_abort(const rd_kafka_error_t *error);
 
 /*
+ rd_kafka_event_config_string: null, since no event of this library has one.
+ */
+const char *rd_kafka_event_config_string(rd_kafka_event_t *_rkev);
+
+/*
+ rd_kafka_event_debug_contexts: 0, or -1 if it is no line of the log. No line here is of such a context.
+ */
+int rd_kafka_event_debug_contexts(rd_kafka_event_t *rkev, char *dst, size_t dstsize);
+
+/*
+ rd_kafka_event_destroy: with all that was taken out of it.
+ */
+void rd_kafka_event_destroy(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_error: of a rebalance whether partitions are assigned or revoked.
+ */
+rd_kafka_resp_err_t rd_kafka_event_error(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_error_is_fatal.
+ */
+int rd_kafka_event_error_is_fatal(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_error_string: stays the event's own.
+ */
+const char *rd_kafka_event_error_string(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_log: 0, or -1 if it is no line of the log.
+ */
+int rd_kafka_event_log(rd_kafka_event_t *rkev, const char **fac, const char **str, int *level);
+
+/*
+ rd_kafka_event_message_array: so many messages at most, which stay the event's own; how many there were.
+ */
+size_t rd_kafka_event_message_array(rd_kafka_event_t *rkev, const rd_kafka_message_t **rkmessages, size_t size);
+
+/*
+ rd_kafka_event_message_count: how many reports are left; 1 for a record.
+ */
+size_t rd_kafka_event_message_count(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_message_next: the next message, which stays the event's own; null if there is none left.
+ */
+const rd_kafka_message_t *rd_kafka_event_message_next(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_name.
+ */
+const char *rd_kafka_event_name(const rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_opaque: what rd_kafka_commit_queue was given.
+ */
+void *rd_kafka_event_opaque(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_stats: the statistics as JSON, which stay the event's own; null if it is another event.
+ */
+const char *rd_kafka_event_stats(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_topic_partition: what an error concerns, to be destroyed by the caller; null if it concerns no partition.
+ */
+rd_kafka_topic_partition_t *rd_kafka_event_topic_partition(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_topic_partition_list: of a rebalance or a commit, stays the event's own; null if it is another event.
+ */
+rd_kafka_topic_partition_list_t *rd_kafka_event_topic_partition_list(rd_kafka_event_t *rkev);
+
+/*
+ rd_kafka_event_type: RD_KAFKA_EVENT_NONE of a null.
+ */
+rd_kafka_event_type_t rd_kafka_event_type(const rd_kafka_event_t *rkev);
+
+/*
  rd_kafka_fatal_error: why the client can't go on, if so.
  */
 rd_kafka_resp_err_t rd_kafka_fatal_error(struct rd_kafka_s *rk, char *errstr, size_t errstr_size);
@@ -771,6 +893,11 @@ rd_kafka_resp_err_t rd_kafka_get_watermark_offsets(struct rd_kafka_s *rk,
                                                    int32_t partition,
                                                    int64_t *low,
                                                    int64_t *high);
+
+/*
+ rd_kafka_group_list_destroy.
+ */
+void rd_kafka_group_list_destroy(const struct rd_kafka_group_list *grplist);
 
 /*
  rd_kafka_header_add: the key and the value are copied.
@@ -851,6 +978,14 @@ rd_kafka_error_t *rd_kafka_init_transactions(struct rd_kafka_s *rk, int _timeout
  rd_kafka_last_error: what the last function on this thread that answers without a code failed with.
  */
 rd_kafka_resp_err_t rd_kafka_last_error(void);
+
+/*
+ rd_kafka_list_groups: the group that is named, or all groups, to be destroyed by the caller.
+ */
+rd_kafka_resp_err_t rd_kafka_list_groups(struct rd_kafka_s *rk,
+                                         const char *group,
+                                         const struct rd_kafka_group_list **grplistp,
+                                         int timeout_ms);
 
 /*
  rd_kafka_log_print: prints a line to the standard error.
@@ -1053,6 +1188,12 @@ rd_kafka_resp_err_t rd_kafka_query_watermark_offsets(struct rd_kafka_s *rk,
                                                      int timeout_ms);
 
 /*
+ rd_kafka_queue_cb_event_enable: has a function called when something comes into an empty queue; null ends that. It is called on
+ a thread of the library's, and is to do no more than to tell another.
+ */
+void rd_kafka_queue_cb_event_enable(rd_kafka_queue_t *rkqu, ottla_queue_event_cb event_cb, void *qev_opaque);
+
+/*
  rd_kafka_queue_destroy.
  */
 void rd_kafka_queue_destroy(rd_kafka_queue_t *rkqu);
@@ -1073,6 +1214,11 @@ rd_kafka_queue_t *rd_kafka_queue_get_consumer(struct rd_kafka_s *rk);
 rd_kafka_queue_t *rd_kafka_queue_get_main(struct rd_kafka_s *rk);
 
 /*
+ rd_kafka_queue_io_event_enable: has bytes written to a descriptor when something comes into an empty queue; -1 ends that.
+ */
+void rd_kafka_queue_io_event_enable(rd_kafka_queue_t *rkqu, int fd, const void *payload, size_t size);
+
+/*
  rd_kafka_queue_length: how many things wait to be served, records not counted.
  */
 size_t rd_kafka_queue_length(rd_kafka_queue_t *rkqu);
@@ -1081,6 +1227,11 @@ size_t rd_kafka_queue_length(rd_kafka_queue_t *rkqu);
  rd_kafka_queue_new.
  */
 rd_kafka_queue_t *rd_kafka_queue_new(struct rd_kafka_s *rk);
+
+/*
+ rd_kafka_queue_poll: what is next, to be destroyed by the caller; null if the time is over.
+ */
+rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *rkqu, int timeout_ms);
 
 /*
  rd_kafka_queue_poll_callback: serves what waits, by the configured callbacks; how many calls that were.
@@ -1119,6 +1270,11 @@ rd_kafka_error_t *rd_kafka_send_offsets_to_transaction(struct rd_kafka_s *rk,
  rd_kafka_set_log_level: lines of higher numbers are left out from now on.
  */
 void rd_kafka_set_log_level(struct rd_kafka_s *rk, int level);
+
+/*
+ rd_kafka_set_log_queue: with log.queue, where lines of the log go; a null is the main queue.
+ */
+rd_kafka_resp_err_t rd_kafka_set_log_queue(struct rd_kafka_s *rk, rd_kafka_queue_t *rkqu);
 
 /*
  rd_kafka_subscribe: the partitions in the list do not count, only the topics; ^ begins a regular expression.

@@ -328,6 +328,32 @@ typedef struct rd_kafka_metadata {
     char *orig_broker_name;
 } rd_kafka_metadata_t;
 
+struct rd_kafka_group_member_info {
+    char *member_id;
+    char *client_id;
+    char *client_host;
+    void *member_metadata;
+    int member_metadata_size;
+    void *member_assignment;
+    int member_assignment_size;
+};
+
+struct rd_kafka_group_info {
+    struct rd_kafka_metadata_broker broker;
+    char *group;
+    rd_kafka_resp_err_t err;
+    char *state;
+    char *protocol_type;
+    char *protocol;
+    struct rd_kafka_group_member_info *members;
+    int member_cnt;
+};
+
+struct rd_kafka_group_list {
+    struct rd_kafka_group_info *groups;
+    int group_cnt;
+};
+
 /* The parts that rd_kafka_producev and rd_kafka_produceva make a record of. */
 typedef enum rd_kafka_vtype_t {
     RD_KAFKA_VTYPE_END,

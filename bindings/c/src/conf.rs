@@ -8,7 +8,7 @@ use ottla_core::config::{Face, Property, ValueType, find, nearest};
 
 use crate::boundary::{text, write_text};
 use crate::handle::rd_kafka_s;
-use crate::properties::fixed;
+use crate::properties::{LEGACY_INTERVAL, find_topics, fixed, only_topics};
 use crate::types::{rd_kafka_conf_res_t, rd_kafka_message_s, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_s};
 
 /// `RD_KAFKA_CONF_UNKNOWN`.
@@ -74,7 +74,7 @@ const FACE: [&str; 7] = [
 ];
 
 /// What acts among [`FACE`]: any of its values is taken. The others take what the table allows.
-const ACTS_HERE: [&str; 3] = ["log_level", "delivery.report.only.error", "auto.commit.enable"];
+const ACTS_HERE: [&str; 5] = ["log_level", "delivery.report.only.error", "auto.commit.enable", "enabled_events", "log.queue"];
 
 /// `builtin.features`: of librdkafka's, what this build has.
 const FEATURES: [&str; 4] = ["gzip", "snappy", "lz4", "zstd"];
@@ -112,12 +112,15 @@ pub struct rd_kafka_topic_conf_s {
     pub(crate) config: Config,
     /// `auto.commit.enable`: without a group there is nothing to commit, and nothing is, so that either value is taken.
     auto_commit: bool,
+    /// `auto.commit.interval.ms`, for the same reason.
+    interval: String,
     pub(crate) opaque: Opaque,
 }
 
 impl Default for rd_kafka_topic_conf_s {
     fn default() -> Self {
-        Self { config: Config::with_defaults_of(Face::Librdkafka), auto_commit: true, opaque: Opaque::default() }
+        let config = Config::with_defaults_of(Face::Librdkafka);
+        Self { config, auto_commit: true, interval: "60000".to_owned(), opaque: Opaque::default() }
     }
 }
 
@@ -184,6 +187,11 @@ impl rd_kafka_conf_s {
         if FACE.contains(&property.name) {
             return self.set_own(property, value).map_err(|words| (INVALID, words));
         }
+        if only_topics(property, value) {
+            let words = "a client's configuration has none to inherit from";
+            let error = Error::new(ottla::ErrorKind::Config, words);
+            return Err((INVALID, bad_value(property, value, &error)));
+        }
         set(&mut self.config, property, name, value).map_err(|words| (INVALID, words))
     }
 
@@ -210,6 +218,11 @@ impl rd_kafka_conf_s {
         self.own
             .get(name)
             .map_or_else(|| find(name).map_or_else(|| fixed(name).unwrap_or(""), |property| property.default), String::as_str)
+    }
+
+    /// Whether events of a kind are enabled.
+    pub(crate) fn has_event(&self, kind: c_int) -> bool {
+        self.own("enabled_events").parse().is_ok_and(|enabled: c_int| enabled & kind != 0)
     }
 
     /// A property's value.
@@ -246,20 +259,21 @@ pub(crate) fn overlay(config: &mut Config, over: &Config) {
     let _ = config.set_all(over.iter());
 }
 
-/// Whether a configuration of a topic takes the property.
-fn is_topics(property: &Property) -> bool {
-    property.topic
-}
-
 impl rd_kafka_topic_conf_s {
     fn set(&mut self, name: &str, value: &str) -> Result<(), (rd_kafka_conf_res_t, String)> {
-        let Some(property) = find(name).filter(|property| is_topics(property)) else {
+        let Some(property) = find_topics(name) else {
             return Err((UNKNOWN, unknown_name(name)));
         };
         if property.name == "auto.commit.enable"
             && let Ok(checked) = property.value.check(value)
         {
             self.auto_commit = checked == "true";
+            return Ok(());
+        }
+        if property.name == LEGACY_INTERVAL
+            && let Ok(checked) = property.value.check(value)
+        {
+            self.interval = checked;
             return Ok(());
         }
         set(&mut self.config, property, name, value).map_err(|words| (INVALID, words))
@@ -269,6 +283,7 @@ impl rd_kafka_topic_conf_s {
     pub(crate) fn get(&self, property: &Property) -> String {
         match property.name {
             "auto.commit.enable" => self.auto_commit.to_string(),
+            LEGACY_INTERVAL => self.interval.clone(),
             name => self.config.get(name).unwrap_or_default().to_owned(),
         }
     }
@@ -448,7 +463,7 @@ pub unsafe extern "C" fn rd_kafka_topic_conf_get(
     guarded!(INVALID, {
         // SAFETY: null, or a configuration of this library and a text.
         let (Some(conf), Some(name)) = (unsafe { conf.as_ref() }, unsafe { text(name) }) else { return UNKNOWN };
-        let known = find(name).filter(|property| is_topics(property));
+        let known = find_topics(name);
         // SAFETY: the caller's buffer.
         unsafe { answer_value(known.map(|property| conf.get(property)), dest, dest_size) }
     })
@@ -554,4 +569,27 @@ pub unsafe extern "C" fn rd_kafka_conf_set_consume_cb(conf: *mut rd_kafka_conf_s
     if let Some(conf) = unsafe { conf.as_mut() } {
         conf.callbacks.consume = consume_cb;
     }
+}
+
+/// `rd_kafka_conf_set_events`: which kinds of events go into the client's queues though they have no callback.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_conf_set_events(conf: *mut rd_kafka_conf_s, events: c_int) {
+    guarded!((), {
+        // SAFETY: null or a configuration of this library.
+        if let Some(conf) = unsafe { conf.as_mut() }
+            && conf.set("enabled_events", &events.to_string()).is_err()
+        {
+            eprintln!("rd_kafka_conf_set_events: {events:#x} are no events");
+        }
+    });
+}
+
+/// `rd_kafka_default_topic_conf_dup`: a copy of what the client's topics have by default, to be destroyed by the caller.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_default_topic_conf_dup(rk: *mut rd_kafka_s) -> *mut rd_kafka_topic_conf_s {
+    guarded!(std::ptr::null_mut(), {
+        // SAFETY: null or a client.
+        let default = unsafe { crate::handle::of(rk) }.and_then(|handle| handle.conf.default_topic.clone());
+        Box::into_raw(Box::new(default.unwrap_or_default()))
+    })
 }

@@ -9,15 +9,18 @@ use ottla::{
     Answering, Client, Consumer, Error, ErrorKind, OffsetAndMetadata, QuestionKind, Rebalance, RebalanceListener, StartAt,
     TopicPartition,
 };
+use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
 
 use crate::boundary::{Deadline, c_string};
+use crate::conf::RebalanceCb;
 use crate::error::{
     self, ASSIGN_PARTITIONS, INVALID_ARG, NO_ERROR, REVOKE_PARTITIONS, UNKNOWN_GROUP, code, object_of, rd_kafka_error_s,
 };
 use crate::handle::{lock, of, rd_kafka_s};
 use crate::list;
 use crate::message::Message;
+use crate::op::Op;
 use crate::queue::{Item, Source, rd_kafka_queue_s};
 use crate::types::{offset, rd_kafka_message_s, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_s as List};
 
@@ -28,12 +31,25 @@ pub(crate) struct Member {
     pub(crate) queue: Arc<rd_kafka_queue_s>,
     started: OnceLock<(Arc<Kept<Consumer>>, Arc<Source>)>,
     subscription: Mutex<Vec<String>>,
-    /// The rebalance whose callback runs, and the partitions that the application took.
-    rebalancing: Mutex<Option<(Rebalance, BTreeSet<TopicPartition>)>>,
+    /// The rebalance that the application is asked about.
+    rebalancing: Mutex<Option<Rebalancing>>,
+    /// Rebalances are events, which the application answers when it likes to.
+    by_event: bool,
     /// It is being closed, or was.
     closing: AtomicBool,
+    /// That goes on while a queue is polled, and asks by events.
+    closes_by_queue: AtomicBool,
     closed: AtomicBool,
     lost: AtomicBool,
+}
+
+/// A rebalance that the application is asked about.
+struct Rebalancing {
+    rebalance: Rebalance,
+    /// The partitions that it took.
+    taken: BTreeSet<TopicPartition>,
+    /// Who waits for the answer, where it was asked by an event.
+    waiting: Option<Queue<()>>,
 }
 
 /// Asks the application, on the thread that polls.
@@ -43,10 +59,17 @@ impl Listener {
     fn ask(&self, rebalance: Rebalance) -> Answering {
         let handle = self.0.clone();
         Box::pin(async move {
-            if let Some(handle) = handle.upgrade()
-                && let Some(member) = &handle.member
-            {
+            let answered = handle.upgrade().and_then(|handle| {
+                let member = handle.member.as_ref()?;
+                if member.by_event {
+                    return member.ask(rebalance);
+                }
                 member.rebalance(&handle, rebalance);
+                None
+            });
+            // Nothing keeps the client alive meanwhile.
+            if let Some(answered) = answered {
+                answered.pop().await;
             }
         })
     }
@@ -67,14 +90,16 @@ impl RebalanceListener for Listener {
 }
 
 impl Member {
-    pub(crate) fn new(handle: Weak<rd_kafka_s>) -> Self {
+    pub(crate) fn new(handle: Weak<rd_kafka_s>, by_event: bool) -> Self {
         Self {
+            by_event,
             queue: rd_kafka_queue_s::new(handle.clone()),
             handle,
             started: OnceLock::new(),
             subscription: Mutex::default(),
             rebalancing: Mutex::default(),
             closing: AtomicBool::new(false),
+            closes_by_queue: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             lost: AtomicBool::new(false),
         }
@@ -83,7 +108,7 @@ impl Member {
     /// Makes the consumer, which is in no group yet.
     pub(crate) fn start(&self, client: &Client, handle: &rd_kafka_s) -> Result<(), Error> {
         let mut builder = client.consumer_builder();
-        if handle.conf.callbacks.rebalance.is_some() {
+        if handle.conf.callbacks.rebalance.is_some() || self.by_event {
             builder = builder.listener(Listener(self.handle.clone()));
         }
         let consumer = Arc::new(Kept::new(builder.build()?));
@@ -103,27 +128,68 @@ impl Member {
         }
     }
 
+    /// Asks the application by an event. The answer to wait for; `None` if nobody is asked any more.
+    fn ask(&self, rebalance: Rebalance) -> Option<Queue<()>> {
+        if self.closing.load(Ordering::Acquire) && !self.closes_by_queue.load(Ordering::Acquire) {
+            return None;
+        }
+        let answered = Queue::new();
+        self.begin(rebalance.clone(), Some(answered.clone()));
+        self.queue.ops.push(Op::Rebalance(rebalance));
+        Some(answered)
+    }
+
+    fn begin(&self, rebalance: Rebalance, waiting: Option<Queue<()>>) {
+        self.lost.store(rebalance.kind() == QuestionKind::Lost, Ordering::Release);
+        *lock(&self.rebalancing) = Some(Rebalancing { rebalance, taken: BTreeSet::new(), waiting });
+    }
+
     /// Calls the application's rebalance callback.
     fn rebalance(&self, handle: &rd_kafka_s, rebalance: Rebalance) {
         let Some(rebalance_cb) = handle.conf.callbacks.rebalance else { return };
-        let is_assign = rebalance.kind() == QuestionKind::Assigned;
-        self.lost.store(rebalance.kind() == QuestionKind::Lost, Ordering::Release);
-        *lock(&self.rebalancing) = Some((rebalance.clone(), BTreeSet::new()));
-        let partitions = list::of(rebalance.partitions());
-        let code = if is_assign { ASSIGN_PARTITIONS } else { REVOKE_PARTITIONS };
-        // SAFETY: the application's function, with a list that is destroyed when it has returned.
-        unsafe {
-            rebalance_cb(handle.pointer(), code, partitions, handle.conf.callbacks.opaque.0);
-            list::rd_kafka_topic_partition_list_destroy(partitions);
+        self.begin(rebalance.clone(), None);
+        call(handle, rebalance_cb, &rebalance);
+        self.answer();
+    }
+
+    /// A rebalance that was meant for an event is served by the callback or, without one, answered as the group wants it.
+    pub(crate) fn serve(&self, handle: &rd_kafka_s, rebalance: &Rebalance) {
+        match handle.conf.callbacks.rebalance {
+            Some(rebalance_cb) => call(handle, rebalance_cb, rebalance),
+            None => {
+                if let Some(now) = &mut *lock(&self.rebalancing) {
+                    now.taken.extend(rebalance.partitions().iter().cloned());
+                }
+            }
         }
-        let taken = lock(&self.rebalancing).take();
+        self.answer();
+    }
+
+    /// The application has answered: the group goes on.
+    fn answer(&self) {
+        let Some(Rebalancing { rebalance, taken, waiting }) = lock(&self.rebalancing).take() else { return };
         self.lost.store(false, Ordering::Release);
-        if let Some((rebalance, taken)) = taken.filter(|_| is_assign) {
+        if rebalance.kind() == QuestionKind::Assigned {
             // What the application did not assign it gets no records of.
             for key in rebalance.partitions().iter().filter(|key| !taken.contains(key)) {
                 // It is assigned, or gone meanwhile.
                 let _ = rebalance.pause(key.topic.as_str(), key.partition);
             }
+        }
+        if let Some(waiting) = waiting {
+            waiting.push(());
+        }
+    }
+
+    /// The rebalance that the application is asked about.
+    fn asked(&self) -> Option<Rebalance> {
+        lock(&self.rebalancing).as_ref().map(|now| now.rebalance.clone())
+    }
+
+    /// An event is answered by assigning or unassigning, a callback by its return.
+    fn answer_to_event(&self) {
+        if lock(&self.rebalancing).as_ref().is_some_and(|now| now.waiting.is_some()) {
+            self.answer();
         }
     }
 
@@ -135,14 +201,46 @@ impl Member {
         let Some((consumer, source)) = self.started.get() else { return Ok(()) };
         let consumer = consumer.get()?;
         source.forget();
+        // Whom an event asked before is not waited for any more.
+        self.answer_to_event();
         let closed = consumer.close().wait();
         self.closed.store(true, Ordering::Release);
         closed
     }
 
+    /// Leaves the group while `queue` is polled: what it asks, and what it has for the application, comes there.
+    fn close_by(&self, queue: &Arc<rd_kafka_queue_s>) -> Result<(), Error> {
+        let (consumer, source) = match self.started.get() {
+            Some((consumer, source)) => (consumer.get()?, source),
+            None => return self.consumer().map(|_| ()),
+        };
+        self.closes_by_queue.store(true, Ordering::Release);
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(ErrorKind::Closed, "the consumer is closed, or being closed"));
+        }
+        if !Arc::ptr_eq(&self.queue, queue) && !self.queue.forward(Some(queue)) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "the queue is forwarded to the consumer's"));
+        }
+        let handle = self.handle.clone();
+        let closing = consumer.close();
+        source.close_by(async move {
+            // Why the last commit failed has nobody to go to.
+            let _ = closing.await;
+            if let Some(handle) = handle.upgrade()
+                && let Some(member) = &handle.member
+            {
+                member.closed.store(true, Ordering::Release);
+            }
+        });
+        Ok(())
+    }
+
     /// Ends without asking anybody.
     pub(crate) fn drop_out(&self) {
         self.closed.store(true, Ordering::Release);
+        self.closing.store(true, Ordering::Release);
+        self.closes_by_queue.store(false, Ordering::Release);
+        self.answer_to_event();
         if let Some((consumer, source)) = self.started.get() {
             source.forget();
             self.queue.remove(source);
@@ -176,16 +274,16 @@ impl Member {
     /// `rd_kafka_assign` and `_incremental_assign`.
     fn assign(&self, wanted: Option<&[(TopicPartition, i64)]>, incremental: bool) -> Result<(), Error> {
         let consumer = self.consumer()?;
-        let rebalancing = lock(&self.rebalancing).as_ref().map(|(rebalance, _)| rebalance.clone());
-        if let Some(rebalance) = rebalancing {
+        if let Some(rebalance) = self.asked() {
             for (key, at) in wanted.unwrap_or_default() {
-                if let Some((_, taken)) = &mut *lock(&self.rebalancing) {
-                    taken.insert(key.clone());
+                if let Some(now) = &mut *lock(&self.rebalancing) {
+                    now.taken.insert(key.clone());
                 }
                 if !matches!(*at, offset::STORED | offset::INVALID) {
                     rebalance.seek(key.topic.as_str(), key.partition, start(consumer, key, *at)?)?;
                 }
             }
+            self.answer_to_event();
             return Ok(());
         }
         let starts = self.starts(wanted.unwrap_or_default())?;
@@ -207,11 +305,27 @@ impl Member {
 
     /// `rd_kafka_incremental_unassign`.
     fn unassign(&self, partitions: &[(TopicPartition, i64)]) -> Result<(), Error> {
-        if lock(&self.rebalancing).is_some() {
+        if self.asked().is_some() {
+            self.answer_to_event();
             return Ok(());
         }
         self.consumer()?.incremental_unassign(partitions.iter().map(|(key, _)| (key.topic.as_str(), key.partition)))
     }
+}
+
+/// Calls the application's rebalance callback.
+fn call(handle: &rd_kafka_s, rebalance_cb: RebalanceCb, rebalance: &Rebalance) {
+    let partitions = list::of(rebalance.partitions());
+    // SAFETY: the application's function, with a list that is destroyed when it has returned.
+    unsafe {
+        rebalance_cb(handle.pointer(), rebalance_code(rebalance), partitions, handle.conf.callbacks.opaque.0);
+        list::rd_kafka_topic_partition_list_destroy(partitions);
+    }
+}
+
+/// How librdkafka names what a rebalance does.
+pub(crate) fn rebalance_code(rebalance: &Rebalance) -> c_int {
+    if rebalance.kind() == QuestionKind::Assigned { ASSIGN_PARTITIONS } else { REVOKE_PARTITIONS }
 }
 
 /// Where an offset of C's says to start; what counts from the end is asked for.
@@ -397,6 +511,23 @@ pub unsafe extern "C" fn rd_kafka_consumer_close(rk: *mut rd_kafka_s) -> rd_kafk
     })
 }
 
+/// `rd_kafka_consumer_close_queue`: as `rd_kafka_consumer_close`, but goes on while the queue is polled, where rebalances come as
+/// events, until `rd_kafka_consumer_closed` says that it is done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_consumer_close_queue(
+    rk: *mut rd_kafka_s,
+    rkqu: *mut rd_kafka_queue_s,
+) -> *mut rd_kafka_error_s {
+    guarded!(std::ptr::null_mut(), {
+        // SAFETY: null, or a client and a queue.
+        match (unsafe { member(rk) }, unsafe { crate::queue_api::shared(rkqu) }) {
+            (Ok((_, member)), Some(queue)) => object(member.close_by(&queue)),
+            (Ok(_), None) => error::object(INVALID_ARG, "Queue must be specified"),
+            (Err(code), _) => lacking(code),
+        }
+    })
+}
+
 /// `rd_kafka_consumer_closed`: whether it was closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_consumer_closed(rk: *mut rd_kafka_s) -> c_int {
@@ -484,7 +615,7 @@ pub unsafe extern "C" fn rd_kafka_rebalance_protocol(rk: *mut rd_kafka_s) -> *co
         // SAFETY: null or a client.
         let Ok((handle, member)) = (unsafe { member(rk) }) else { return c"NONE".as_ptr() };
         let Some(state) = member.consumer().ok().and_then(Consumer::group_state) else { return c"NONE".as_ptr() };
-        let joined = state.generation >= 0 || lock(&member.rebalancing).is_some();
+        let joined = state.generation >= 0 || member.asked().is_some();
         let strategy = match &state.assignor {
             Some(assignor) => assignor.as_str().to_owned(),
             None => handle.conf.merged().get("partition.assignment.strategy").unwrap_or_default().to_owned(),
@@ -580,9 +711,7 @@ pub unsafe extern "C" fn rd_kafka_position(rk: *mut rd_kafka_s, partitions: *mut
         // SAFETY: null, or a client and a list.
         unsafe {
             each(rk, partitions, |member, elem| {
-                let revoked = lock(&member.rebalancing)
-                    .as_ref()
-                    .and_then(|(rebalance, _)| rebalance.position(elem.topic(), elem.partition));
+                let revoked = member.asked().and_then(|rebalance| rebalance.position(elem.topic(), elem.partition));
                 let position = revoked.or_else(|| member.consumer().ok()?.position(elem.topic(), elem.partition));
                 elem.offset = position.unwrap_or(offset::INVALID);
                 Ok(())

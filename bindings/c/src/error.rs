@@ -25,6 +25,7 @@ pub(crate) const DESTROY: c_int = -197;
 pub(crate) const FATAL: c_int = -150;
 pub(crate) const UNSUPPORTED_FEATURE: c_int = -165;
 pub(crate) const NOT_IMPLEMENTED: c_int = -170;
+pub(crate) const NOT_CONFIGURED: c_int = -145;
 pub(crate) const PARTITION_EOF: c_int = -191;
 pub(crate) const TRANSPORT: c_int = -195;
 pub(crate) const NO_OFFSET: c_int = -168;

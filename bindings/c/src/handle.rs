@@ -19,6 +19,8 @@ use crate::boundary::{Deadline, c_string, limit, text, write_text};
 use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
 use crate::consumer::Member;
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
+use crate::event;
+use crate::misc::log_line;
 use crate::op::Op;
 use crate::produce::Outlet;
 use crate::queue::rd_kafka_queue_s;
@@ -41,6 +43,8 @@ pub struct rd_kafka_s {
     /// Partitions that are read without a group.
     pub(crate) legacy: Legacy,
     pub(crate) main: Arc<rd_kafka_queue_s>,
+    /// Where lines of the log wait, with `log.queue`, for the queue that the application sets; else it goes with the main queue.
+    pub(crate) logs: Arc<rd_kafka_queue_s>,
     topics: Topics,
     /// Topics that the client uses by itself, by name: their handles live as long as it.
     own_topics: Mutex<BTreeMap<String, Arc<rd_kafka_topic_s>>>,
@@ -90,8 +94,11 @@ impl rd_kafka_s {
         let has_servers = config.get("bootstrap.servers").is_ok_and(|servers| !servers.is_empty());
         let handle = Arc::new_cyclic(|this: &Weak<Self>| {
             let main = rd_kafka_queue_s::new(this.clone());
-            let only_errors = conf.own("delivery.report.only.error") == "true";
-            let outlet = (kind == PRODUCER).then(|| Arc::new(Outlet::new(&conf.callbacks, only_errors, main.ops.clone())));
+            let logs = rd_kafka_queue_s::new(this.clone());
+            if conf.own("log.queue") != "true" {
+                logs.forward(Some(&main));
+            }
+            let outlet = (kind == PRODUCER).then(|| Arc::new(Outlet::new(conf, main.ops.clone())));
             let in_group = kind == CONSUMER && config.get("group.id").is_ok_and(|group| !group.is_empty());
             Self {
                 this: this.clone(),
@@ -100,9 +107,10 @@ impl rd_kafka_s {
                 name: c_string(name.as_str()),
                 client: OnceLock::new(),
                 outlet,
-                member: in_group.then(|| Member::new(this.clone())),
+                member: in_group.then(|| Member::new(this.clone(), conf.has_event(event::kind::REBALANCE))),
                 legacy: Legacy::default(),
                 main,
+                logs,
                 topics: Topics::default(),
                 own_topics: Mutex::default(),
                 fatal: Mutex::default(),
@@ -120,9 +128,9 @@ impl rd_kafka_s {
 
     /// Makes the client proper, once servers are known.
     fn start(&self, config: Config) -> Result<(), Error> {
-        let ops = self.main.ops.clone();
+        let (ops, logs) = (self.main.ops.clone(), self.logs.ops.clone());
         let wants = crate::log::Wants::of(&self.conf);
-        let observer = crate::log::observer(ops, wants, self.weak());
+        let observer = crate::log::observer(ops, logs, wants, self.weak());
         let client = Client::builder().config(config).observer(observer).build()?;
         if let Some(outlet) = &self.outlet {
             outlet.prepare(&client)?;
@@ -209,7 +217,7 @@ impl rd_kafka_s {
     }
 
     /// What the client has counted, as JSON.
-    fn statistics(&self) -> Option<CString> {
+    pub(crate) fn statistics(&self) -> Option<CString> {
         let client = self.client().ok()?;
         let producer = self.outlet.as_ref().and_then(|outlet| outlet.all().into_iter().next());
         let consumer = self.member.as_ref().and_then(|member| member.consumer().ok());
@@ -266,6 +274,10 @@ impl rd_kafka_s {
                     log_cb(rk, level, facility.as_ptr(), words.as_ptr());
                     1
                 },
+                None if !callbacks.log_is_set => {
+                    eprintln!("{}", log_line(level, &facility.to_string_lossy(), self.name(), &words.to_string_lossy()));
+                    1
+                }
                 None => 0,
             },
             Op::OffsetCommit { code, offsets, reply } => {
@@ -279,6 +291,12 @@ impl rd_kafka_s {
                 unsafe {
                     commit_cb(rk, code, list, opaque);
                     crate::list::rd_kafka_topic_partition_list_destroy(list);
+                }
+                1
+            }
+            Op::Rebalance(rebalance) => {
+                if let Some(member) = &self.member {
+                    member.serve(self, &rebalance);
                 }
                 1
             }
@@ -375,8 +393,13 @@ pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_in
             client.close();
         }
         // Nobody polls any more: what waits is dropped, and with it what the application gave to be freed.
-        handle.main.ops.forward_to(None);
-        while handle.main.ops.try_pop().is_some() {}
+        for queue in
+            [Some(&handle.main), Some(&handle.logs), handle.member.as_ref().map(|member| &member.queue)].into_iter().flatten()
+        {
+            queue.set_ring(None);
+            queue.forward(None);
+            while queue.ops.try_pop().is_some() {}
+        }
         // Their topics hold the client weakly.
         drop(std::mem::take(&mut *lock(&handle.own_topics)));
     });
@@ -521,16 +544,17 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
         YIELD.set(false);
         loop {
             let left = deadline.left();
-            let mut pop = handle.main.ops.pop();
-            // Reports first: it is their being served that a flush waits for.
-            let next = std::future::poll_fn(|context| match Pin::new(&mut pop).poll(context) {
-                Poll::Ready(op) => Poll::Ready(Some(op)),
-                Poll::Pending if flushed => Poll::Ready(None),
-                Poll::Pending => flush.as_mut().poll(context).map(|()| {
-                    flushed = true;
-                    None
-                }),
-            });
+            let mut pop = (!outlet.by_event).then(|| handle.main.ops.pop());
+            // Reports first: it is their being served that a flush waits for. Where they are events, another thread serves them.
+            let next =
+                std::future::poll_fn(|context| match pop.as_mut().map_or(Poll::Pending, |pop| Pin::new(pop).poll(context)) {
+                    Poll::Ready(op) => Poll::Ready(Some(op)),
+                    Poll::Pending if flushed => Poll::Ready(None),
+                    Poll::Pending => flush.as_mut().poll(context).map(|()| {
+                        flushed = true;
+                        None
+                    }),
+                });
             match wait(pin!(next), left, &mut || false) {
                 Waited::Done(Some(op)) => {
                     handle.serve(op);

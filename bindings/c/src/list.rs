@@ -43,6 +43,30 @@ fn duplicate(text: &str) -> *mut c_char {
     unsafe { libc::strdup(c_string(text).as_ptr()) }
 }
 
+fn fresh(topic: &str, partition: i32) -> Elem {
+    Elem {
+        topic: duplicate(topic),
+        partition,
+        offset: offset::INVALID,
+        metadata: std::ptr::null_mut(),
+        metadata_size: 0,
+        opaque: std::ptr::null_mut(),
+        err: NO_ERROR,
+        _private: std::ptr::null_mut(),
+    }
+}
+
+/// A partition that stands alone, for `rd_kafka_topic_partition_destroy`; null if there is no memory.
+pub(crate) fn alone(topic: &str, partition: i32, offset: i64, err: c_int) -> *mut Elem {
+    // SAFETY: any size may be asked for.
+    let place = unsafe { libc::malloc(size_of::<Elem>()) }.cast::<Elem>();
+    if !place.is_null() {
+        // SAFETY: there is room for it, and nothing in it yet.
+        unsafe { place.write(Elem { offset, err, ..fresh(topic, partition) }) };
+    }
+    place
+}
+
 /// Appends an element; `None` if there is no memory.
 pub(crate) fn add<'a>(list: &'a mut List, topic: &str, partition: i32) -> Option<&'a mut Elem> {
     let count = usize::try_from(list.cnt).unwrap_or(0);
@@ -52,16 +76,7 @@ pub(crate) fn add<'a>(list: &'a mut List, topic: &str, partition: i32) -> Option
             return None;
         }
     }
-    let elem = Elem {
-        topic: duplicate(topic),
-        partition,
-        offset: offset::INVALID,
-        metadata: std::ptr::null_mut(),
-        metadata_size: 0,
-        opaque: std::ptr::null_mut(),
-        err: NO_ERROR,
-        _private: std::ptr::null_mut(),
-    };
+    let elem = fresh(topic, partition);
     // SAFETY: there is room at `count`, and what lies there is not initialised, so that it is written and not assigned.
     let place = unsafe { list.elems.add(count) };
     // SAFETY: as above.

@@ -10,6 +10,7 @@ use ottla_bindings::Queue;
 use crate::boundary::c_string;
 use crate::conf::rd_kafka_conf_s;
 use crate::error::{FATAL, code};
+use crate::event::kind;
 use crate::handle::rd_kafka_s;
 use crate::misc::log_line;
 use crate::op::Op;
@@ -17,7 +18,7 @@ use crate::op::Op;
 /// `_ALL_BROKERS_DOWN`.
 const ALL_BROKERS_DOWN: c_int = -187;
 
-/// What the application has callbacks for.
+/// What the application has callbacks for, or enabled events of.
 #[derive(Clone, Copy)]
 pub(crate) struct Wants {
     error: bool,
@@ -29,6 +30,8 @@ pub(crate) struct Wants {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lines {
+    /// Into the queue that the application has set for them.
+    Queued,
     Callback,
     Printed,
     Nowhere,
@@ -38,12 +41,18 @@ impl Wants {
     /// What a configuration has callbacks for.
     pub(crate) fn of(conf: &rd_kafka_conf_s) -> Self {
         let callbacks = &conf.callbacks;
-        let log = match (callbacks.log.is_some(), callbacks.log_is_set) {
-            (true, _) => Lines::Callback,
-            (false, true) => Lines::Nowhere,
-            (false, false) => Lines::Printed,
+        let log = match (conf.own("log.queue") == "true", callbacks.log.is_some(), callbacks.log_is_set) {
+            (true, ..) => Lines::Queued,
+            (false, true, _) => Lines::Callback,
+            (false, false, true) => Lines::Nowhere,
+            (false, false, false) => Lines::Printed,
         };
-        Self { error: callbacks.error.is_some(), throttle: callbacks.throttle.is_some(), stats: callbacks.stats.is_some(), log }
+        Self {
+            error: callbacks.error.is_some() || conf.has_event(kind::ERROR),
+            throttle: callbacks.throttle.is_some(),
+            stats: callbacks.stats.is_some() || conf.has_event(kind::STATS),
+            log,
+        }
     }
 }
 
@@ -52,11 +61,17 @@ const ERR: c_int = 3;
 
 struct Told {
     queue: Queue<Op>,
+    logs: Queue<Op>,
     wants: Wants,
     handle: Weak<rd_kafka_s>,
 }
 
 impl Told {
+    /// Whether lines of this level are logged.
+    fn logs_up_to(&self, level: c_int) -> bool {
+        self.handle.upgrade().is_none_or(|handle| handle.log_level.load(Ordering::Relaxed) >= level)
+    }
+
     /// An error: to its callback or, without one, to the log, as librdkafka does it.
     fn error(&self, code: c_int, error: &Error) {
         let fatal = error.is_fatal().then(|| error.clone());
@@ -66,20 +81,22 @@ impl Told {
             return self.queue.push(Op::Error { code, words: c_string(words), fatal });
         }
         match self.wants.log {
-            Lines::Callback => self.queue.push(Op::Log { level: ERR, facility: c"ERROR", words: c_string(words) }),
-            Lines::Printed => {
-                if let Some(handle) = self.handle.upgrade().filter(|handle| handle.log_level.load(Ordering::Relaxed) >= ERR) {
-                    eprintln!("{}", log_line(ERR, "ERROR", handle.name(), &words));
-                }
+            Lines::Queued | Lines::Callback if self.logs_up_to(ERR) => {
+                self.logs.push(Op::Log { level: ERR, facility: c"ERROR", words: c_string(words) });
             }
-            Lines::Nowhere => {}
+            Lines::Printed if self.logs_up_to(ERR) => {
+                let handle = self.handle.upgrade();
+                eprintln!("{}", log_line(ERR, "ERROR", handle.as_ref().map_or("", |handle| handle.name()), &words));
+            }
+            Lines::Queued | Lines::Callback | Lines::Printed | Lines::Nowhere => {}
         }
     }
 }
 
-/// Puts a client's events into a queue. What nobody has a callback for is left out, since nobody might poll.
-pub(crate) fn observer(queue: Queue<Op>, wants: Wants, handle: Weak<rd_kafka_s>) -> Observer {
-    let told = Told { queue, wants, handle };
+/// Puts a client's events into a queue, and what it logs into another. What the application has neither a callback for nor enabled
+/// events of is left out, since nobody might poll.
+pub(crate) fn observer(queue: Queue<Op>, logs: Queue<Op>, wants: Wants, handle: Weak<rd_kafka_s>) -> Observer {
+    let told = Told { queue, logs, wants, handle };
     std::sync::Arc::new(move |event| match event {
         ClientEvent::BrokerDown(error) => told.error(code(&error), &error),
         ClientEvent::AllBrokersDown(error) => told.error(ALL_BROKERS_DOWN, &error),

@@ -11,6 +11,7 @@ use crate::conf::{OffsetCommitCb, Opaque};
 use crate::consumer::{Member, answered, member};
 use crate::drive::drive;
 use crate::error::{INVALID_ARG, NO_ERROR, NO_OFFSET, STATE, TIMED_OUT, code, rd_kafka_error_s};
+use crate::event;
 use crate::handle::{of, rd_kafka_s};
 use crate::list;
 use crate::op::Op;
@@ -39,7 +40,7 @@ unsafe fn to_commit(member: &Member, list: *const List) -> Result<Offsets, c_int
 }
 
 fn commit(handle: &rd_kafka_s, member: &Member, offsets: Offsets, is_async: bool) -> c_int {
-    let told = handle.conf.callbacks.offset_commit.is_some();
+    let told = handle.conf.callbacks.offset_commit.is_some() || handle.conf.has_event(event::kind::OFFSET_COMMIT);
     let queue = member.queue.ops.clone();
     let tell = move |code: c_int, offsets: Offsets| {
         if told {

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_int};
 
-use ottla::{DeliveryReport, Error, OffsetAndMetadata, TopicPartition};
+use ottla::{DeliveryReport, Error, OffsetAndMetadata, Rebalance, TopicPartition};
 
 use crate::conf::{OffsetCommitCb, Opaque};
 
@@ -48,4 +48,6 @@ pub(crate) enum Op {
         /// Who is told, if not the configured callback: C's function with its opaque.
         reply: Option<(OffsetCommitCb, Opaque)>,
     },
+    /// A rebalance, to be answered by assigning or unassigning.
+    Rebalance(Rebalance),
 }

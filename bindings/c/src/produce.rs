@@ -10,10 +10,11 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::{Outstanding, Queue};
 
 use crate::boundary::{bytes, text};
-use crate::conf::{Callbacks, overlay};
+use crate::conf::{overlay, rd_kafka_conf_s};
 use crate::error::{
     INVALID_ARG, NO_ERROR, UNKNOWN_PARTITION, UNKNOWN_TOPIC, code, object, object_of, rd_kafka_error_s, set_last,
 };
+use crate::event;
 use crate::handle::{lock, rd_kafka_s};
 use crate::headers::{name, rd_kafka_headers_s, value};
 use crate::op::Op;
@@ -83,6 +84,8 @@ pub(crate) struct Outlet {
     pub(crate) ended: AtomicBool,
     /// Whether the application wants reports, and of failures only.
     wants: Wants,
+    /// Reports are events: the application serves them itself while it flushes.
+    pub(crate) by_event: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,8 +102,10 @@ fn plain(opaque: usize) -> Option<u64> {
 
 impl Outlet {
     /// An outlet whose reports go into `queue`.
-    pub(crate) fn new(callbacks: &Callbacks, only_errors: bool, queue: Queue<Op>) -> Self {
-        let wants = match (callbacks.dr_msg.is_some() || callbacks.dr.is_some(), only_errors) {
+    pub(crate) fn new(conf: &rd_kafka_conf_s, queue: Queue<Op>) -> Self {
+        let by_event = conf.has_event(event::kind::DR);
+        let only_errors = conf.own("delivery.report.only.error") == "true";
+        let wants = match (conf.callbacks.dr_msg.is_some() || conf.callbacks.dr.is_some() || by_event, only_errors) {
             (false, _) => Wants::Nothing,
             (true, true) => Wants::Failures,
             (true, false) => Wants::All,
@@ -112,6 +117,7 @@ impl Outlet {
             queue,
             ended: AtomicBool::new(false),
             wants,
+            by_event,
         }
     }
 

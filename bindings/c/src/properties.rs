@@ -215,12 +215,79 @@ const TOPIC: &[&str] = &[
     "consume.callback.max.messages",
 ];
 
-/// What librdkafka has and the client does not know: name, whom it concerns, default, and what it does. Only the default is taken.
-const OTHERS: &[(&str, &str, &str, &str)] = &[
-    ("sasl.oauthbearer.sub.claim.name", "*", "sub", "The claim of a token that names its subject."),
-    ("max.poll.records", "C", "500", "How many records a share consumer gets at a time."),
-    ("share.acknowledgement.mode", "C", "implicit", "How a share consumer acknowledges records."),
+/// A property that librdkafka has and the client does not know. Only its default is taken.
+struct Other {
+    name: &'static str,
+    scope: &'static str,
+    range: &'static str,
+    default: &'static str,
+    importance: &'static str,
+    text: &'static str,
+    kind: &'static str,
+}
+
+const OTHERS: [Other; 3] = [
+    Other {
+        name: "sasl.oauthbearer.sub.claim.name",
+        scope: "*",
+        range: "",
+        default: "sub",
+        importance: "low",
+        text: "The claim of a token that names its subject.",
+        kind: "string",
+    },
+    Other {
+        name: "max.poll.records",
+        scope: "C",
+        range: "1 .. 2147483647",
+        default: "500",
+        importance: "low",
+        text: "How many records a share consumer gets at a time.",
+        kind: "integer",
+    },
+    Other {
+        name: "share.acknowledgement.mode",
+        scope: "C",
+        range: "",
+        default: "implicit",
+        importance: "medium",
+        text: "How a share consumer acknowledges records.",
+        kind: "string",
+    },
 ];
+
+/// Rows in which librdkafka shows another range, importance or type than the table of properties that all faces share: of a client's
+/// (`G`) or of a topic's table (`T`), the range, the importance, the type.
+const SHOWN: [(char, &str, &str, &str, &str); 11] = [
+    ('G', "sasl.oauthbearer.metadata.authentication.type", "none, azure_imds, aws_iam", "low", "enum value"),
+    ('G', "compression.codec", CODECS, "medium", "enum value"),
+    ('G', "compression.type", CODECS, "medium", "enum value"),
+    ('G', "topic.blacklist", "", "low", "pattern list"),
+    ('T', "compression.type", CODECS, "medium", "enum value"),
+    ('T', "partitioner", "", "high", "string"),
+    ('T', "auto.commit.interval.ms", "10 .. 86400000", "high", "integer"),
+    ('T', "auto.offset.reset", "smallest, earliest, beginning, largest, latest, end, error", "high", "enum value"),
+    ('T', "auto.commit.enable", "true, false", "low", "boolean"),
+    ('T', "enable.auto.commit", "true, false", "low", "boolean"),
+    ('T', "offset.store.method", "file, broker", "low", "enum value"),
+];
+
+const CODECS: &str = "none, gzip, snappy, lz4, zstd";
+
+/// What a client's configuration does not take though a topic's does: there is nothing to inherit from.
+pub(crate) fn only_topics(property: &Property, value: &str) -> bool {
+    property.name == "compression.codec" && value.trim() == "inherit"
+}
+
+/// A property by a name that a topic's configuration knows it by.
+pub(crate) fn find_topics(name: &str) -> Option<&'static Property> {
+    // A client's property of this name is another.
+    let name = if name == "enable.auto.commit" { "auto.commit.enable" } else { name };
+    find(name).filter(|property| property.topic || [LEGACY_INTERVAL, "opaque"].contains(&property.name))
+}
+
+/// How often a legacy consumer would store offsets, of a topic's configuration; of a client's it is how often a group's does.
+pub(crate) const LEGACY_INTERVAL: &str = "auto.commit.interval.ms";
 
 /// What librdkafka dumps and shows nowhere else. Only the default is taken.
 const HIDDEN: &[(&str, &str, &str)] = &[
@@ -234,7 +301,7 @@ const HIDDEN: &[(&str, &str, &str)] = &[
 
 /// The one value of a property that nothing here acts on.
 pub(crate) fn fixed(name: &str) -> Option<&'static str> {
-    let others = OTHERS.iter().map(|(name, _, default, _)| (*name, *default));
+    let others = OTHERS.iter().map(|other| (other.name, other.default));
     let hidden = HIDDEN.iter().map(|(name, _, default)| (*name, *default));
     others.chain(hidden).find(|(known, _)| *known == name).map(|(_, default)| default)
 }
@@ -242,7 +309,7 @@ pub(crate) fn fixed(name: &str) -> Option<&'static str> {
 /// What a topic's property has for default where a client's of the same name has another.
 fn topic_default(name: &str) -> Option<&'static str> {
     match name {
-        "compression.codec" | "compression.type" => Some("inherit"),
+        "compression.codec" => Some("inherit"),
         "auto.commit.interval.ms" => Some("60000"),
         _ => None,
     }
@@ -263,6 +330,7 @@ fn callback(callbacks: &Callbacks, name: &str) -> String {
         "offset_commit_cb" => pointer!(callbacks.offset_commit),
         "error_cb" => pointer!(callbacks.error),
         "throttle_cb" => pointer!(callbacks.throttle),
+        "log_cb" if !callbacks.log_is_set => format!("{:p}", crate::misc::rd_kafka_log_print as *const ()),
         "log_cb" => pointer!(callbacks.log),
         "stats_cb" => pointer!(callbacks.stats),
         "consume_cb" => pointer!(callbacks.consume),
@@ -280,8 +348,8 @@ fn is_shown_empty(property: &Property) -> bool {
 pub(crate) fn dump(conf: &rd_kafka_conf_s) -> Vec<(String, String)> {
     let mut rows = Vec::new();
     for name in GLOBAL {
-        if let Some((_, _, default, _)) = OTHERS.iter().find(|(other, ..)| other == name) {
-            rows.push(((*name).to_owned(), (*default).to_owned()));
+        if let Some(other) = OTHERS.iter().find(|other| other.name == *name) {
+            rows.push(((*name).to_owned(), other.default.to_owned()));
         } else if let Some(property) = find(name).filter(|property| property.name == *name) {
             let value = match property.value {
                 ValueType::Call => callback(&conf.callbacks, name),
@@ -303,7 +371,7 @@ pub(crate) fn dump(conf: &rd_kafka_conf_s) -> Vec<(String, String)> {
 
 /// The properties of a topic's configuration that have a value.
 pub(crate) fn dump_topic(conf: &rd_kafka_topic_conf_s) -> Vec<(String, String)> {
-    let known = TOPIC.iter().filter_map(|name| find(name).filter(|property| property.name == *name));
+    let known = TOPIC.iter().filter_map(|name| find_topics(name).filter(|property| property.name == *name));
     let rows = known.filter_map(|property| {
         let value = match topic_default(property.name).filter(|_| !conf.config.is_set(property.name)) {
             Some(default) => default.to_owned(),
@@ -400,6 +468,11 @@ fn property_line(out: &mut String, name: &str, property: &Property, is_topic: bo
         Importance::Medium => "medium",
         Importance::Low => "low",
     };
+    let table = if is_topic { 'T' } else { 'G' };
+    let (range, importance, kind) = match SHOWN.iter().find(|(of, row, ..)| (*of, *row) == (table, name)) {
+        Some((_, _, range, importance, kind)) => ((*range).to_owned(), *importance, *kind),
+        None => (range, importance, kind),
+    };
     let default = if is_topic { topic_default(name).unwrap_or(property.default) } else { property.default };
     let alias = if property.name == name { String::new() } else { format!("Alias for `{}`: ", property.name) };
     let acts = match property.acts || crate::conf::acts_here(property.name) || property.value == ValueType::Call {
@@ -419,16 +492,10 @@ fn show() -> String {
     };
     head(&mut out);
     for name in GLOBAL {
-        if let Some((_, scope, default, text)) = OTHERS.iter().find(|(other, ..)| other == name) {
-            line(
-                &mut out,
-                name,
-                scope,
-                "",
-                default,
-                "low",
-                &format!("{text} Does not act yet: takes its default only. <br>*Type: string*"),
-            );
+        if let Some(Other { scope, range, default, importance, text, kind, .. }) = OTHERS.iter().find(|other| other.name == *name)
+        {
+            let text = format!("{text} Does not act yet: takes its default only. <br>*Type: {kind}*");
+            line(&mut out, name, scope, range, default, importance, &text);
         } else if let Some(property) = find(name) {
             property_line(&mut out, name, property, false);
         }
@@ -436,13 +503,14 @@ fn show() -> String {
     for property in properties().filter(|property| property.own) {
         property_line(&mut out, property.name, property, false);
     }
-    out.push_str("\n## Topic configuration properties\n\n");
+    out.push_str("\n\n## Topic configuration properties\n\n");
     head(&mut out);
     for name in TOPIC {
-        if let Some(property) = find(name) {
+        if let Some(property) = find_topics(name) {
             property_line(&mut out, name, property, true);
         }
     }
+    out.push_str("\n### C/P legend: C = Consumer, P = Producer, * = both\n");
     out
 }
 

@@ -5,19 +5,20 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ottla::{Consumer, Error, FetchedBatch};
 use ottla_bindings::fork::Kept;
 use ottla_bindings::wait::wait;
-use ottla_bindings::{Pop, Queue};
+use ottla_bindings::{Pop, Queue, Wake};
 
 use crate::boundary::c_string;
 use crate::error;
 use crate::handle::{lock, rd_kafka_s};
 use crate::message::{Message, Reader};
 use crate::op::Op;
+use crate::ring::Ring;
 use crate::types::{offset, rd_kafka_message_s};
 
 /// What a queue has for who polls.
@@ -35,6 +36,8 @@ struct Reading {
     current: Option<Reader>,
     /// A wait for the next batch, kept from one poll to the next.
     next: Option<NextBatch>,
+    /// The consumer closes, and needs somebody to poll for it.
+    closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     closed: bool,
 }
 
@@ -107,6 +110,12 @@ impl Source {
         let Ok(consumer) = self.consumer.get() else { return Poll::Ready(None) };
         let mut reading = lock(&self.reading);
         let _polled = Polled(POLLING.replace(me));
+        if let Some(closing) = &mut reading.closing {
+            if closing.as_mut().poll(context).is_ready() {
+                reading.closing = None;
+            }
+            return Poll::Pending;
+        }
         loop {
             if reading.closed {
                 return Poll::Ready(None);
@@ -175,6 +184,14 @@ impl Source {
         Some(Message::of_error(code, c_string(words), topic, error.partition().unwrap_or(-1), at))
     }
 
+    /// Has `closing` polled from now on, instead of handing out records.
+    pub(crate) fn close_by(&self, closing: impl Future<Output = ()> + Send + 'static) {
+        let mut reading = lock(&self.reading);
+        (reading.current, reading.next) = (None, None);
+        reading.closing = Some(Box::pin(closing));
+        reading.closed = true;
+    }
+
     /// Forgets what is in hand, so that nothing of it is handed out any more.
     pub(crate) fn forget(&self) {
         let me = std::ptr::from_ref(self) as usize;
@@ -189,6 +206,8 @@ impl Source {
 pub struct rd_kafka_queue_s {
     pub(crate) ops: Queue<Op>,
     routes: Mutex<Routes>,
+    /// How an application's loop is told that something is here.
+    ring: Mutex<Option<Ring>>,
     pub(crate) handle: Weak<rd_kafka_s>,
 }
 
@@ -204,7 +223,7 @@ struct Routes {
 impl rd_kafka_queue_s {
     /// A queue of a client's.
     pub(crate) fn new(handle: Weak<rd_kafka_s>) -> Arc<Self> {
-        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), handle })
+        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), ring: Mutex::default(), handle })
     }
 
     /// Lets a consumer's records come here.
@@ -264,6 +283,18 @@ impl rd_kafka_queue_s {
         lock(&self.routes).target.is_some()
     }
 
+    /// Has an application's loop told when something comes, and at once, since records may be here already; or ends that.
+    pub(crate) fn set_ring(&self, ring: Option<Ring>) {
+        let wake = ring.as_ref().map(Ring::wake);
+        self.ops.set_wake(None);
+        let before = std::mem::replace(&mut *lock(&self.ring), ring);
+        drop(before);
+        if let Some(wake) = wake {
+            self.ops.set_wake(Some(wake.clone()));
+            wake();
+        }
+    }
+
     /// Hands out messages that are there at once, so many at most; how many there were. None also where there is something else to
     /// see to first: [`Self::next`] does. What waits to be served is looked for there, at the end of a batch and every
     /// [`PROGRESS`] ms, and not for each record.
@@ -286,7 +317,8 @@ impl rd_kafka_queue_s {
     pub(crate) fn next(&self, limit: Option<Duration>) -> Option<Item> {
         // A callback of a group's has nothing to wait for: it is what others wait for.
         let limit = if POLLING.get() == 0 { limit } else { Some(Duration::ZERO) };
-        let mut next = Next { pop: self.ops.pop(), sources: self.sources() };
+        let ring = lock(&self.ring).as_ref().map(Ring::wake);
+        let mut next = Next { pop: self.ops.pop(), sources: self.sources(), ring };
         wait(Pin::new(&mut next), limit, &mut || false).done().flatten()
     }
 }
@@ -295,6 +327,21 @@ impl rd_kafka_queue_s {
 struct Next {
     pop: Pop<Op>,
     sources: Vec<Arc<Source>>,
+    /// Told, beside who waits, of records that come.
+    ring: Option<Wake>,
+}
+
+/// Wakes who waits, and tells the application's loop.
+struct Both {
+    waker: Waker,
+    ring: Wake,
+}
+
+impl std::task::Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.waker.wake_by_ref();
+        (self.ring)();
+    }
 }
 
 impl Future for Next {
@@ -305,8 +352,11 @@ impl Future for Next {
         if let Poll::Ready(op) = Pin::new(&mut this.pop).poll(context) {
             return Poll::Ready(Some(Item::Op(op)));
         }
+        let both =
+            this.ring.as_ref().map(|ring| Waker::from(Arc::new(Both { waker: context.waker().clone(), ring: ring.clone() })));
+        let mut context = Context::from_waker(both.as_ref().unwrap_or(context.waker()));
         for source in &this.sources {
-            if let Poll::Ready(Some(message)) = source.poll(context) {
+            if let Poll::Ready(Some(message)) = source.poll(&mut context) {
                 return Poll::Ready(Some(Item::Message(message)));
             }
         }

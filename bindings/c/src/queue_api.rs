@@ -1,10 +1,13 @@
 //! Queues as C uses them.
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
+use crate::boundary::bytes;
+use crate::conf::Opaque;
 use crate::handle::{of, rd_kafka_s};
 use crate::queue::rd_kafka_queue_s;
+use crate::ring::{QueueEventCb, Ring};
 
 /// A counted pointer to a queue that C holds; `None` for a null.
 ///
@@ -98,4 +101,38 @@ pub unsafe extern "C" fn rd_kafka_queue_poll_callback(rkqu: *mut rd_kafka_queue_
         let served = crate::handle::poll_queue(&handle, queue, crate::boundary::limit(timeout_ms));
         c_int::try_from(served).unwrap_or(c_int::MAX)
     })
+}
+
+/// `rd_kafka_queue_io_event_enable`: has bytes written to a descriptor when something comes into an empty queue; -1 ends that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_io_event_enable(
+    rkqu: *mut rd_kafka_queue_s,
+    fd: c_int,
+    payload: *const c_void,
+    size: usize,
+) {
+    guarded!((), {
+        // SAFETY: null, or a queue and so many bytes.
+        if let Some(queue) = unsafe { rkqu.as_ref() } {
+            // SAFETY: as above.
+            let payload = unsafe { bytes(payload, size) }.unwrap_or_default().to_vec();
+            queue.set_ring((fd >= 0).then(|| Ring::writes(fd, payload)));
+        }
+    });
+}
+
+/// `rd_kafka_queue_cb_event_enable`: has a function called when something comes into an empty queue; null ends that. It is called on
+/// a thread of the library's, and is to do no more than to tell another.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_cb_event_enable(
+    rkqu: *mut rd_kafka_queue_s,
+    event_cb: Option<QueueEventCb>,
+    qev_opaque: *mut c_void,
+) {
+    guarded!((), {
+        // SAFETY: null or a queue.
+        if let Some(queue) = unsafe { rkqu.as_ref() } {
+            queue.set_ring(event_cb.map(|event_cb| Ring::calls(queue.handle.clone(), event_cb, Opaque(qev_opaque))));
+        }
+    });
 }

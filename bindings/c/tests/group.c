@@ -52,6 +52,7 @@ static void fill(const char *servers) {
 int main(int argc, char **argv) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1), *other = NULL;
+    const struct rd_kafka_group_list *groups;
     rd_kafka_message_t *message;
     rd_kafka_t *rk;
     int64_t low, high;
@@ -127,6 +128,18 @@ int main(int argc, char **argv) {
     CHECK(!rd_kafka_offsets_for_times(rk, other, PATIENCE), "offsets_for_times");
     CHECK(other->elems[0].offset == 10 && other->elems[1].offset == RD_KAFKA_OFFSET_END, "%ld", (long)other->elems[0].offset);
     rd_kafka_topic_partition_list_destroy(other);
+
+    CHECK(!rd_kafka_list_groups(rk, "g", &groups, PATIENCE) && groups->group_cnt == 1, "one group");
+    CHECK(!strcmp(groups->groups[0].group, "g") && !groups->groups[0].err, "%s", rd_kafka_err2str(groups->groups[0].err));
+    CHECK(!strcmp(groups->groups[0].state, "Stable") && !strcmp(groups->groups[0].protocol_type, "consumer"), "%s",
+          groups->groups[0].state);
+    CHECK(groups->groups[0].broker.id >= 0 && groups->groups[0].broker.port > 0 && *groups->groups[0].broker.host, "coordinator");
+    CHECK(groups->groups[0].member_cnt == 1 && !strcmp(groups->groups[0].members[0].client_id, "rdkafka"), "its member");
+    CHECK(groups->groups[0].members[0].member_assignment_size > 0 && groups->groups[0].members[0].member_metadata_size > 0,
+          "what it was told");
+    rd_kafka_group_list_destroy(groups);
+    CHECK(!rd_kafka_list_groups(rk, NULL, &groups, PATIENCE) && groups->group_cnt >= 1, "all groups");
+    rd_kafka_group_list_destroy(groups);
 
     CHECK(!rd_kafka_consumer_close(rk), "close");
     CHECK(revoked == 2, "%d revoked", revoked);

@@ -20,6 +20,11 @@ fn a_record_out_and_in() {
 }
 
 #[test]
+fn events_and_loops_that_are_woken() {
+    on_broker("events", &[("topic", "events:1")]);
+}
+
+#[test]
 fn a_group() {
     on_broker("group", &[("topic", "group:2")]);
 }

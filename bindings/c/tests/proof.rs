@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -136,6 +137,12 @@ fn layouts(name: &str, include: &Path) -> String {
         ("rd_kafka_metadata_partition_t", "id err leader replica_cnt replicas isr_cnt isrs"),
         ("rd_kafka_vu_t", "vtype u u.mem.ptr u.mem.size u.header.name u.header.val u.header.size"),
         ("struct rd_kafka_err_desc", "code name desc"),
+        (
+            "struct rd_kafka_group_member_info",
+            "member_id client_id client_host member_metadata member_metadata_size member_assignment member_assignment_size",
+        ),
+        ("struct rd_kafka_group_info", "broker group err state protocol_type protocol members member_cnt"),
+        ("struct rd_kafka_group_list", "groups group_cnt"),
     ];
     let mut source = String::from("#include <stddef.h>\n#include <stdio.h>\n#include \"rdkafka.h\"\nint main(void) {\n");
     for (kind, names) in members {
@@ -196,8 +203,14 @@ fn all_that_is_exported_is_librdkafkas() {
     assert!(count > 150, "{count}");
 }
 
-const PROGRAMS: [(&str, &str); 5] =
-    [("conf", "x:1"), ("roundtrip", "roundtrip:1"), ("group", "group:2"), ("simple", "simple:2"), ("ownership", "ownership:1")];
+const PROGRAMS: [(&str, &str); 6] = [
+    ("conf", "x:1"),
+    ("roundtrip", "roundtrip:1"),
+    ("group", "group:2"),
+    ("simple", "simple:2"),
+    ("ownership", "ownership:1"),
+    ("events", "events:1"),
+];
 
 #[test]
 #[ignore = "slow; make proof"]
@@ -234,4 +247,77 @@ fn our_programs_under_address_sanitizer() {
         let broker = TestBroker::start([("topic", topic)]).unwrap();
         ran(name, &run(&program, &[broker.bootstrap_servers()]));
     }
+}
+
+/// librdkafka's library out of the newest confluent-kafka wheel, which pip puts here once.
+fn newest_librdkafka() -> PathBuf {
+    let folder = out("wheel");
+    let find = || {
+        let libraries = std::fs::read_dir(folder.join("confluent_kafka.libs")).into_iter().flatten().flatten();
+        libraries.map(|file| file.path()).find(|path| path.file_name().unwrap().to_string_lossy().starts_with("librdkafka"))
+    };
+    find().unwrap_or_else(|| {
+        let steps: [&[&str]; 2] = [
+            &["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "confluent-kafka"],
+            &["-c", "import glob, zipfile; zipfile.ZipFile(glob.glob('*.whl')[0]).extractall()"],
+        ];
+        for step in steps {
+            let done = Command::new("python3").args(step).current_dir(&folder).output().expect("python3");
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
+        find().expect("librdkafka's library in the wheel")
+    })
+}
+
+/// What a library says of each property: `G name` and `T name` of what it dumps, `GR name` and `TR name` of its tables' rows, without
+/// the descriptions, which are each library's own words.
+fn properties(program: &Path, library: &Path) -> BTreeMap<String, String> {
+    let printed = ran("properties", &run(program, &[library.to_str().unwrap()]));
+    let mut rows = BTreeMap::new();
+    let mut table = "";
+    for line in printed.lines() {
+        if line.starts_with("## Global") {
+            table = "GR";
+        } else if line.starts_with("## Topic") {
+            table = "TR";
+        } else if table.is_empty() {
+            let (name, value) = line.split_once(" = ").unwrap_or((line, ""));
+            // A function's address says only that there is one.
+            let value = if value.starts_with("0x") { "0x" } else { value };
+            rows.insert(name.to_owned(), value.to_owned());
+        } else if let [name, scope, range, default, importance, text] = line.splitn(6, '|').map(str::trim).collect::<Vec<_>>()[..]
+            && !name.is_empty()
+            && name != "Property"
+            && !name.starts_with("--")
+        {
+            let alias = text.split_once("Alias for `").and_then(|(_, rest)| rest.split('`').next()).unwrap_or("");
+            let kind = text.rsplit_once("<br>*Type: ").map_or("", |(_, kind)| kind.trim_end_matches('*'));
+            let row = format!("{scope} | {range} | {default} | {importance} | {alias} | {kind}");
+            assert!(rows.insert(format!("{table} {name}"), row).is_none(), "{table} {name} twice");
+        }
+    }
+    rows
+}
+
+#[test]
+#[ignore = "fetches librdkafka's newest library; make proof"]
+fn properties_are_printed_as_the_newest_librdkafka_prints_them() {
+    let program = compile(&root().join("tests/properties.c"), "properties", &["-ldl"]);
+    let (theirs, ours) = (properties(&program, &newest_librdkafka()), properties(&program, &library()));
+    let tables =
+        |rows: &BTreeMap<String, String>| rows.keys().filter(|row| row.starts_with("GR ") || row.starts_with("TR ")).count();
+    let aliases = theirs.iter().filter(|(row, value)| row.contains("R ") && !value.rsplit(" | ").nth(1).unwrap_or("").is_empty());
+    assert_eq!((tables(&theirs), aliases.count()), (199, 13), "librdkafka's rows, and how many of them are aliases");
+    println!("librdkafka: {} rows; here {}", tables(&theirs), tables(&ours));
+    // What differs stands in COMPAT.md, and nothing else: a line is `| rows | why |`.
+    let compat = std::fs::read_to_string(root().join("COMPAT.md")).unwrap();
+    let (_, section) = compat.split_once("## Properties that are printed otherwise\n").unwrap();
+    let lines = section.split("\n## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let named: BTreeSet<&str> = lines.flat_map(|rows| rows.split('`').skip(1).step_by(2)).collect();
+    let all: BTreeSet<&str> = theirs.keys().chain(ours.keys()).map(String::as_str).collect();
+    let differ: BTreeSet<&str> = all.into_iter().filter(|row| theirs.get(*row) != ours.get(*row)).collect();
+    for row in &differ {
+        println!("{row}\n  librdkafka: {:?}\n  here:       {:?}", theirs.get(*row), ours.get(*row));
+    }
+    assert_eq!(differ, named, "what differs, and what COMPAT.md says of it");
 }
