@@ -430,7 +430,7 @@ impl Inner {
     /// another has committed the same partitions.
     fn on_commit_at_close(&mut self, outcome: &CommitOutcome) {
         match &outcome.result {
-            Ok(()) => outcome.offsets.keys().for_each(|key| drop(self.uncommitted.remove(key))),
+            Ok(()) => outcome.offsets.keys().for_each(|key| _ = self.uncommitted.remove(key)),
             Err(error) if outcome.automatic => {
                 self.uncommitted.extend(outcome.offsets.keys().cloned());
                 self.close_error = Some(error.clone());
