@@ -3,6 +3,7 @@
 
 import { inspect } from 'node:util'
 
+import type { BatchProcess } from './events'
 import type { RawBatch } from './native'
 import type { Batch, IHeaders, KafkaMessage } from './types'
 
@@ -179,6 +180,22 @@ export class FetchedBatch {
       else headers[name] = [before as Buffer, value]
     }
     return headers
+  }
+
+  /** What events tell of it; it has messages. */
+  process(): BatchProcess {
+    const { topic, partition, count, high } = this
+    const [first, last] = [this.offset(0), this.next - 1]
+    return {
+      topic,
+      partition,
+      highWatermark: String(high),
+      offsetLag: String(Math.max(0, high - 1 - last)),
+      offsetLagLow: String(Math.max(0, high - 1 - first)),
+      batchSize: count,
+      firstOffset: offsetText(first),
+      lastOffset: offsetText(last),
+    }
   }
 
   /** The batch as `eachBatch` gets it. */

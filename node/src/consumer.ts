@@ -8,7 +8,7 @@ import { Instrumentation, type Listener, type RemoveInstrumentationEventListener
 import type { Logger } from './logger'
 import { native } from './native'
 import { DEFAULT_RETRY, cancellable } from './retry'
-import { Runner } from './runner'
+import { Runner, type RunnerConfig } from './runner'
 import { MessageIterator } from './stream'
 import type {
   ConsumerConfig,
@@ -373,7 +373,7 @@ export class Consumer {
     }
     const iterator = new MessageIterator(() => this.stop())
     this.#iterator = iterator
-    this.run(iterator.config).catch((e) => iterator.fail(e as Error))
+    this.run({ iterator } as RunnerConfig).catch((e) => iterator.fail(e as Error))
     return iterator
   }
 }

@@ -14,6 +14,7 @@ import { STALE, WORK, native } from './native'
 import { type GroupState, OffsetTracker } from './offsets'
 import { Partition } from './partition'
 import { type Retry, cancellable, isRetriable, nextRetryTime } from './retry'
+import type { MessageIterator } from './stream'
 import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './types'
 
 /** The event loop gets its turn after so many messages: settled promises alone would starve it. */
@@ -23,6 +24,9 @@ const STOP_MS = 30000
 /** The core joins the group again by itself after it. */
 const GOES_ON = new Set(['MaxPollExceeded'])
 
+/** What the program asked of `run`, or a loop that pulls. */
+export type RunnerConfig = ConsumerRunConfig & { iterator?: MessageIterator }
+
 export interface RunnerOptions {
   client: number
   groupId: string
@@ -30,7 +34,7 @@ export interface RunnerOptions {
   fromBeginning: boolean
   /** The properties that the program names itself: they go before what follows from KafkaJS's options. */
   given: Set<string>
-  config: ConsumerRunConfig
+  config: RunnerConfig
   paused: Map<string, Set<number> | 'all'>
   retry: Retry
   logger: Logger
@@ -383,13 +387,15 @@ export class Runner {
     const told =
       batch.count > 0 &&
       (instrumentation.hears(EVENTS.START_BATCH_PROCESS) || instrumentation.hears(EVENTS.END_BATCH_PROCESS))
-        ? this.#batchPayload(batch)
+        ? batch.process()
         : undefined
     if (told) instrumentation.emit(EVENTS.START_BATCH_PROCESS, told)
     let failure: unknown
     let isWhole = false
     try {
-      isWhole = config.eachBatch ? await this.#eachBatch(partition, batch) : await this.#eachMessage(partition, batch)
+      if (config.iterator) isWhole = await this.#eachPulled(partition, batch, config.iterator)
+      else if (config.eachBatch) isWhole = await this.#eachBatch(partition, batch)
+      else isWhole = await this.#eachMessage(partition, batch)
     } catch (e) {
       failure = e ?? new Error('A handler threw nothing')
     }
@@ -408,21 +414,6 @@ export class Runner {
     this.#retryTime = undefined
     if (told) instrumentation.emit(EVENTS.END_BATCH_PROCESS, { ...told, duration: Date.now() - began })
     if (this.#isRunning) this.#offsets.autoCommit()
-  }
-
-  #batchPayload(batch: FetchedBatch): object {
-    const { topic, partition, count, high } = batch
-    const [first, last] = [batch.offset(0), batch.next - 1]
-    return {
-      topic,
-      partition,
-      highWatermark: String(high),
-      offsetLag: String(Math.max(0, high - 1 - last)),
-      offsetLagLow: String(Math.max(0, high - 1 - first)),
-      batchSize: count,
-      firstOffset: offsetText(first),
-      lastOffset: offsetText(last),
-    }
   }
 
   /** A handler threw: again after a while, as often as `retry` says, then the consumer crashes. */
@@ -506,15 +497,7 @@ export class Runner {
       }
       this.#offsets.resolve(partition, stretch, offset + 1)
       const isTurn = ++this.#sinceTurn >= TURN
-      if (hasWaited || isTurn) {
-        // Each millisecond at most: a call for each message would cost more than many a handler.
-        const now = Date.now()
-        if (isTurn || now !== this.#toldAt) {
-          this.#toldAt = now
-          this.#progress(partition, batch, false)
-        }
-        partition.rest()
-      }
+      if (hasWaited || isTurn) this.#advanced(partition, batch, isTurn)
       if (isTurn) {
         this.#sinceTurn = 0
         await turn()
@@ -524,6 +507,62 @@ export class Runner {
       if (this.#options.paused.size > 0 && this.#isPaused(partition)) return i === batch.count - 1
     }
     return true
+  }
+
+  /** A message is done with, and time may have passed. */
+  #advanced(partition: Partition, batch: FetchedBatch, isTurn: boolean): void {
+    // Each millisecond at most: a call for each message would cost more than many a handler.
+    const now = Date.now()
+    if (isTurn || now !== this.#toldAt) {
+      this.#toldAt = now
+      this.#progress(partition, batch, false)
+    }
+    partition.rest()
+  }
+
+  /** Lets a loop pull message by message; whether it got all. */
+  async #eachPulled(partition: Partition, batch: FetchedBatch, iterator: MessageIterator): Promise<boolean> {
+    if (batch.count === 0) return true
+    const { stretch } = partition
+    // The last one that the loop got, and the last one that is done with.
+    let [got, done] = [-1, -1]
+    let isOver = false
+    try {
+      return await new Promise<boolean>((resolve, reject) => {
+        const end = (isWhole: boolean): undefined => {
+          isOver = true
+          resolve(isWhole)
+        }
+        const take = (): Message | undefined => {
+          if (got > done) {
+            done = got
+            this.#offsets.resolve(partition, stretch, batch.offset(got) + 1)
+            const isTurn = ++this.#sinceTurn >= TURN
+            this.#advanced(partition, batch, isTurn)
+            if (isTurn) {
+              this.#sinceTurn = 0
+              void turn().then(() => isOver || iterator.offer(feed))
+              return undefined
+            }
+          }
+          if (got === batch.count - 1) return end(true)
+          if (partition.isStale || !this.#isRunning) return end(false)
+          if (this.#options.paused.size > 0 && this.#isPaused(partition)) return end(false)
+          partition.isBusy = true
+          return new Message(batch, ++got)
+        }
+        const interrupt = (e: Error): void => {
+          isOver = true
+          reject(e)
+        }
+        const feed = { take, interrupt }
+        iterator.offer(feed)
+      })
+    } catch (e) {
+      partition.rest()
+      if (partition.isRevoked) return false
+      throw e
+    }
   }
 
   /** Hands out the batch as one; whether it counts as a whole. */

@@ -1,40 +1,50 @@
-// `for await (const message of consumer)`: messages are pulled, one after the other, out of what `eachMessage` is given.
+// `for await (const message of consumer)`: messages are pulled, one after the other, out of the batches that the runner offers.
 
 import type { Message } from './batch'
 import { KafkaJSNonRetriableError } from './errors'
-import type { ConsumerRunConfig } from './types'
 
 interface Asking {
   resolve(result: IteratorResult<Message, undefined>): void
   reject(e: Error): void
 }
 
+/** The messages of a batch. */
+export interface Feed {
+  /** What was taken before is done with. The next one; none if there is no more of it, or not before it is offered again. */
+  take(): Message | undefined
+  /** What was taken last is not done with: nobody takes any more. */
+  interrupt(e: Error): void
+}
+
 const ENDED: IteratorResult<Message, undefined> = { done: true, value: undefined }
 
 /** Written by hand: an async generator costs twice as much for each message. */
 export class MessageIterator implements AsyncIterator<Message, undefined> {
-  readonly config: ConsumerRunConfig
   readonly #stop: () => Promise<void>
   #asking: Asking[] = []
-  /** A message that nobody has asked for yet. */
-  #offered: Message | undefined
-  /** Tells of the message that the loop got last: it is done with, or was left. */
-  #done: { resolve(): void; reject(e: Error): void } | undefined
+  #feed: Feed | undefined
   #isEnded = false
   #error: Error | undefined
 
   constructor(stop: () => Promise<void>) {
     this.#stop = stop
-    this.config = { eachMessage: ({ message }) => this.#offer(message as Message) }
   }
 
-  #offer(message: Message): Promise<void> {
-    const asking = this.#asking.shift()
-    if (asking) asking.resolve({ done: false, value: message })
-    else this.#offered = message
-    return new Promise((resolve, reject) => {
-      this.#done = { resolve, reject }
-    })
+  /** What is taken next. Once it has nothing more, another can be offered. */
+  offer(feed: Feed): void {
+    this.#feed = feed
+    if (this.#isEnded) return this.interrupt()
+    while (this.#asking.length > 0) {
+      const value = this.#take()
+      if (value === undefined) return
+      this.#asking.shift()?.resolve({ done: false, value })
+    }
+  }
+
+  #take(): Message | undefined {
+    const message = this.#feed?.take()
+    if (message === undefined) this.#feed = undefined
+    return message
   }
 
   next(): Promise<IteratorResult<Message, undefined>> {
@@ -44,18 +54,11 @@ export class MessageIterator implements AsyncIterator<Message, undefined> {
       return Promise.reject(e)
     }
     if (this.#isEnded) return Promise.resolve(ENDED)
-    const offered = this.#offered
-    if (offered !== undefined) {
-      this.#offered = undefined
-      return Promise.resolve({ done: false, value: offered })
-    }
-    const promise = new Promise<IteratorResult<Message, undefined>>((resolve, reject) => {
+    const value = this.#take()
+    if (value !== undefined) return Promise.resolve({ done: false, value })
+    return new Promise((resolve, reject) => {
       this.#asking.push({ resolve, reject })
     })
-    const done = this.#done
-    this.#done = undefined
-    done?.resolve()
-    return promise
   }
 
   async return(): Promise<IteratorResult<Message, undefined>> {
@@ -67,7 +70,6 @@ export class MessageIterator implements AsyncIterator<Message, undefined> {
   /** The consumer is stopped: the loop ends. What it got last is not done with. */
   end(): void {
     this.#isEnded = true
-    this.#offered = undefined
     const asking = this.#asking
     this.#asking = []
     for (const { resolve } of asking) resolve(ENDED)
@@ -76,10 +78,9 @@ export class MessageIterator implements AsyncIterator<Message, undefined> {
 
   /** What was handed out last is not done with: it comes again. */
   interrupt(): void {
-    this.#offered = undefined
-    const done = this.#done
-    this.#done = undefined
-    done?.reject(new KafkaJSNonRetriableError('The loop over the consumer was left'))
+    const feed = this.#feed
+    this.#feed = undefined
+    feed?.interrupt(new KafkaJSNonRetriableError('The loop over the consumer was left'))
   }
 
   /** The consumer has crashed for good: the loop throws. */

@@ -470,6 +470,40 @@ test('for await, message by message; the one at which it is left comes again', a
   assert.deepEqual(rest, ['4', '5', '6', '7', '8', '9'])
 })
 
+test('for await: partitions come and go, and nothing is lost', async (t) => {
+  const { kafka, send } = await filled(t, 0, { topics: ['t:4'] })
+  const got = new Gathered()
+  const ends = []
+  const loop = async (consumer) => {
+    for await (const message of consumer) {
+      // It takes a while, so that it is under way when partitions move.
+      await new Promise((resolve) => setImmediate(resolve))
+      got.add(`${message.partition}:${message.offset}`)
+    }
+  }
+  const members = []
+  for (let i = 0; i < 2; i++) {
+    const member = await consumerOf(t, kafka, 't')
+    members.push(member)
+    const joined = event(member, member.events.GROUP_JOIN)
+    ends.push(loop(member))
+    await joined
+    await send(Array.from({ length: 2500 }, (_, j) => j))
+  }
+  await got.count(2500)
+  const [first, second] = members
+  const alone = event(second, second.events.GROUP_JOIN)
+  await first.disconnect()
+  await alone
+  second.pause([{ topic: 't' }])
+  await send(Array.from({ length: 500 }, (_, j) => j))
+  second.resume([{ topic: 't' }])
+  while (new Set(got.items).size < 5500) await got.count(got.items.length + 1)
+  assert.ok(got.items.length <= 5501, 'none twice but the one at which a loop was ended')
+  await second.disconnect()
+  await Promise.all(ends)
+})
+
 test('for await: what the loop throws ends the consumer, and the message comes again', async (t) => {
   const { kafka } = await filled(t, 3)
   const consumer = await consumerOf(t, kafka, 't')
