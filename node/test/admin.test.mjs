@@ -83,7 +83,13 @@ test('groups are listed, described and deleted; their offsets fetched, set and r
   assert.deepEqual(await admin.listGroups(), { groups: [{ groupId: 'group', protocolType: 'consumer' }] })
   const { groups: [group] } = await admin.describeGroups(['group'])
   const { members: [member], ...rest } = group
-  assert.deepEqual(rest, { errorCode: 0, groupId: 'group', state: 'Stable', protocolType: 'consumer', protocol: 'RoundRobinAssigner' })
+  assert.deepEqual(rest, {
+    errorCode: 0,
+    groupId: 'group',
+    state: 'Stable',
+    protocolType: 'consumer',
+    protocol: 'RoundRobinAssigner',
+  })
   assert.equal(member.clientId, 'test')
   assert.ok(Buffer.isBuffer(member.memberAssignment) && member.memberAssignment.includes('t') && member.memberId.length > 0)
   assert.deepEqual(await consumer.describeGroup(), group)
