@@ -58,7 +58,7 @@ pub(crate) struct Message {
     /// The headers once they were asked for.
     headers: AtomicPtr<rd_kafka_headers_s>,
     home: Home,
-    /// Of an error: its text and its topic.
+    /// Of an error: its text, and its topic where it stands in a message's place.
     words: Option<CString>,
     topic: Option<Arc<rd_kafka_topic_s>>,
 }
@@ -106,6 +106,11 @@ impl Message {
     /// The broker's own timestamp.
     pub(crate) fn set_log_append_time(&mut self, at: i64) {
         (self.timestamp, self.timestamp_type) = (at, LOG_APPEND_TIME);
+    }
+
+    /// What `rd_kafka_message_errstr` tells of a record that was not delivered.
+    pub(crate) fn say(&mut self, words: CString) {
+        self.words = Some(words);
     }
 
     /// An error in a message's place.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ottla::DeliveryReport;
 use ottla_protocol::record::DecodedBatch;
 
-use crate::error::{NO_ERROR, code};
+use crate::boundary::c_string;
+use crate::error::{self, NO_ERROR, code};
 use crate::handle::rd_kafka_s;
 use crate::message::{Message, Shown};
 use crate::produce::{Outlet, Side};
@@ -52,6 +53,9 @@ fn each(
             Ok(_) => (NO_ERROR, PERSISTED),
             Err(error) => (code(error), if error.possibly_written() { POSSIBLY_PERSISTED } else { NOT_PERSISTED }),
         };
+        if let Err(error) = &written {
+            message.say(c_string(error::told(error)));
+        }
         told(Some(message), side);
     }
 }

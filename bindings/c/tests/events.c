@@ -53,7 +53,7 @@ static void reports(const char *servers) {
     CHECK(!pipe(wake) && !fcntl(wake[0], F_SETFL, O_NONBLOCK) && !fcntl(wake[1], F_SETFL, O_NONBLOCK), "pipe");
     rd_kafka_queue_io_event_enable(queue, wake[1], "w", 1);
     for (i = 0; i < RECORDS; i++)
-        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("events"), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(&i, sizeof(i)),
+        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(&i, sizeof(i)),
                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE((void *)(size_t)i), RD_KAFKA_V_END),
               "produce");
     CHECK(rd_kafka_outq_len(rk) >= RECORDS, "%d", rd_kafka_outq_len(rk));
@@ -92,7 +92,7 @@ static void reports(const char *servers) {
     rd_kafka_event_destroy(event);
 
     /* What fails is reported as well. */
-    CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("events"), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("x", 1),
+    CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("x", 1),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
           "produce");
     CHECK(!rd_kafka_purge(rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT), "purge");
@@ -136,7 +136,7 @@ static void group(const char *servers) {
     queue = rd_kafka_queue_get_consumer(rk);
     CHECK(!pipe(wake), "pipe");
     rd_kafka_queue_cb_event_enable(queue, rang, &wake[1]);
-    rd_kafka_topic_partition_list_add(list, "events", RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_add(list, TOPIC, RD_KAFKA_PARTITION_UA);
     CHECK(!rd_kafka_subscribe(rk, list), "subscribe");
     rd_kafka_topic_partition_list_destroy(list);
 
@@ -166,7 +166,7 @@ static void group(const char *servers) {
                     break;
                 CHECK(!rd_kafka_event_error_is_fatal(event) && *rd_kafka_event_error_string(event), "words");
                 end = rd_kafka_event_topic_partition(event);
-                CHECK(end && !strcmp(end->topic, "events") && !end->partition && end->offset >= RECORDS, "where it ends");
+                CHECK(end && !strcmp(end->topic, TOPIC) && !end->partition && end->offset >= RECORDS, "where it ends");
                 CHECK(end->err == RD_KAFKA_RESP_ERR__PARTITION_EOF, "why");
                 rd_kafka_topic_partition_destroy(end);
                 ended++;
@@ -227,7 +227,7 @@ static void unasked(const char *servers) {
         rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_REBALANCE);
         rk = client(RD_KAFKA_CONSUMER, conf);
         rd_kafka_poll_set_consumer(rk);
-        rd_kafka_topic_partition_list_add(list, "events", RD_KAFKA_PARTITION_UA);
+        rd_kafka_topic_partition_list_add(list, TOPIC, RD_KAFKA_PARTITION_UA);
         CHECK(!rd_kafka_subscribe(rk, list), "subscribe");
         rd_kafka_topic_partition_list_destroy(list);
         if (polled) {
@@ -277,7 +277,8 @@ static void logs(void) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 2, "usage: events SERVERS");
+    CHECK(argc == 3, "usage: events SERVERS TOPIC");
+    TOPIC = argv[2];
     reports(argv[1]);
     group(argv[1]);
     unasked(argv[1]);

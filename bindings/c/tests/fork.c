@@ -12,7 +12,7 @@ static rd_kafka_t *producer(const char *servers) {
 }
 
 static rd_kafka_resp_err_t send(rd_kafka_t *rk) {
-    return rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("fork"), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+    return rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                              RD_KAFKA_V_END);
 }
 
@@ -21,7 +21,8 @@ int main(int argc, char **argv) {
     pid_t child;
     int status;
 
-    CHECK(argc == 2, "usage: fork SERVERS");
+    CHECK(argc == 3, "usage: fork SERVERS TOPIC");
+    TOPIC = argv[2];
     rk = producer(argv[1]);
     CHECK(!send(rk) && !rd_kafka_flush(rk, PATIENCE), "before");
     child = fork();

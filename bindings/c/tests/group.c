@@ -41,7 +41,7 @@ static void fill(const char *servers) {
     rk = client(RD_KAFKA_PRODUCER, conf);
     for (i = 0; i < 2 * RECORDS; i++) {
         rd_kafka_resp_err_t err =
-            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("group"), RD_KAFKA_V_PARTITION(i % 2), RD_KAFKA_V_VALUE(&i, sizeof(i)),
+            rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(i % 2), RD_KAFKA_V_VALUE(&i, sizeof(i)),
                               RD_KAFKA_V_TIMESTAMP(1000000 + i), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
         CHECK(!err, "%s", rd_kafka_err2str(err));
     }
@@ -59,10 +59,11 @@ int main(int argc, char **argv) {
     int records = 0, ends = 0;
     char *id;
 
-    CHECK(argc == 2, "usage: group SERVERS");
+    CHECK(argc == 3, "usage: group SERVERS TOPIC");
+    TOPIC = argv[2];
     fill(argv[1]);
     set(conf, "bootstrap.servers", argv[1]);
-    set(conf, "group.id", "g");
+    set(conf, "group.id", TOPIC);
     set(conf, "auto.offset.reset", "earliest");
     set(conf, "enable.auto.commit", "false");
     set(conf, "enable.partition.eof", "true");
@@ -72,9 +73,9 @@ int main(int argc, char **argv) {
     rk = client(RD_KAFKA_CONSUMER, conf);
     CHECK(!rd_kafka_poll_set_consumer(rk), "poll_set_consumer");
     CHECK(!strcmp(rd_kafka_rebalance_protocol(rk), "NONE"), "%s", rd_kafka_rebalance_protocol(rk));
-    rd_kafka_topic_partition_list_add(list, "group", RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_add(list, TOPIC, RD_KAFKA_PARTITION_UA);
     CHECK(!rd_kafka_subscribe(rk, list), "subscribe");
-    CHECK(!rd_kafka_subscription(rk, &other) && other->cnt == 1 && !strcmp(other->elems[0].topic, "group"), "subscription");
+    CHECK(!rd_kafka_subscription(rk, &other) && other->cnt == 1 && !strcmp(other->elems[0].topic, TOPIC), "subscription");
     rd_kafka_topic_partition_list_destroy(other);
 
     while (ends < 2) {
@@ -120,17 +121,17 @@ int main(int argc, char **argv) {
     rd_kafka_message_destroy(message);
     rd_kafka_topic_partition_list_destroy(other);
 
-    CHECK(!rd_kafka_query_watermark_offsets(rk, "group", 1, &low, &high, PATIENCE) && low == 0 && high == RECORDS, "watermarks");
-    CHECK(!rd_kafka_get_watermark_offsets(rk, "group", 0, &low, &high) && high == RECORDS, "known watermarks");
+    CHECK(!rd_kafka_query_watermark_offsets(rk, TOPIC, 1, &low, &high, PATIENCE) && low == 0 && high == RECORDS, "watermarks");
+    CHECK(!rd_kafka_get_watermark_offsets(rk, TOPIC, 0, &low, &high) && high == RECORDS, "known watermarks");
     other = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(other, "group", 0)->offset = 1000000 + 20;
-    rd_kafka_topic_partition_list_add(other, "group", 1)->offset = 2000000;
+    rd_kafka_topic_partition_list_add(other, TOPIC, 0)->offset = 1000000 + 20;
+    rd_kafka_topic_partition_list_add(other, TOPIC, 1)->offset = 2000000;
     CHECK(!rd_kafka_offsets_for_times(rk, other, PATIENCE), "offsets_for_times");
     CHECK(other->elems[0].offset == 10 && other->elems[1].offset == RD_KAFKA_OFFSET_END, "%ld", (long)other->elems[0].offset);
     rd_kafka_topic_partition_list_destroy(other);
 
-    CHECK(!rd_kafka_list_groups(rk, "g", &groups, PATIENCE) && groups->group_cnt == 1, "one group");
-    CHECK(!strcmp(groups->groups[0].group, "g") && !groups->groups[0].err, "%s", rd_kafka_err2str(groups->groups[0].err));
+    CHECK(!rd_kafka_list_groups(rk, TOPIC, &groups, PATIENCE) && groups->group_cnt == 1, "one group");
+    CHECK(!strcmp(groups->groups[0].group, TOPIC) && !groups->groups[0].err, "%s", rd_kafka_err2str(groups->groups[0].err));
     CHECK(!strcmp(groups->groups[0].state, "Stable") && !strcmp(groups->groups[0].protocol_type, "consumer"), "%s",
           groups->groups[0].state);
     CHECK(groups->groups[0].broker.id >= 0 && groups->groups[0].broker.port > 0 && *groups->groups[0].broker.host, "coordinator");

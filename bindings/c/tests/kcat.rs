@@ -8,8 +8,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use ottla_bindings::TestBroker;
-use support::{libraries, ran};
+use support::{libraries, make_topic, on_both, ran};
 
 /// Runs kcat with what it reads.
 fn kcat(test: &str, arguments: &[&str], input: &str) -> Output {
@@ -40,14 +39,16 @@ fn it_is_our_library_that_it_runs_with() {
 
 #[test]
 fn records_out_and_in_with_every_codec_keys_headers_and_formats() {
-    let broker = TestBroker::start([("topic", "codecs:1")]).unwrap();
-    let servers = broker.bootstrap_servers();
+    on_both("codecs", 1, every_codec);
+}
+
+fn every_codec(servers: &str, topic: &str) {
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {
         let input: String = (0..50).map(|i| format!("{codec}{i}:value {i} of {codec}\n")).collect();
-        said("kcat-codecs", &["-P", "-b", servers, "-t", "codecs", "-z", codec, "-K", ":", "-H", "a=1", "-H", "codec=x"], &input);
+        said("kcat-codecs", &["-P", "-b", servers, "-t", topic, "-z", codec, "-K", ":", "-H", "a=1", "-H", "codec=x"], &input);
     }
     let out =
-        said("kcat-codecs", &["-C", "-b", servers, "-t", "codecs", "-o", "beginning", "-e", "-q", "-f", "%p|%o|%k|%s|%h\n"], "");
+        said("kcat-codecs", &["-C", "-b", servers, "-t", topic, "-o", "beginning", "-e", "-q", "-f", "%p|%o|%k|%s|%h\n"], "");
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 250, "{out}");
     for (codec, first) in ["none", "gzip", "snappy", "lz4", "zstd"].iter().zip([0, 50, 100, 150, 200]) {
@@ -58,53 +59,66 @@ fn records_out_and_in_with_every_codec_keys_headers_and_formats() {
     }
     // So many from the end, and so many at most.
     let tail =
-        said("kcat-codecs", &["-C", "-b", servers, "-t", "codecs", "-p", "0", "-o", "-10", "-c", "3", "-q", "-f", "%o\n"], "");
+        said("kcat-codecs", &["-C", "-b", servers, "-t", topic, "-p", "0", "-o", "-10", "-c", "3", "-q", "-f", "%o\n"], "");
     assert_eq!(tail, "240\n241\n242\n");
 }
 
 #[test]
 fn metadata_and_offsets_by_time() {
-    let broker = TestBroker::start([("topic", "listed:3")]).unwrap();
-    let servers = broker.bootstrap_servers();
-    said("kcat-metadata", &["-P", "-b", servers, "-t", "listed", "-p", "1"], "a\nb\nc\n");
+    on_both("listed", 3, listed);
+}
+
+fn listed(servers: &str, topic: &str) {
+    said("kcat-metadata", &["-P", "-b", servers, "-t", topic, "-p", "1"], "a\nb\nc\n");
     let listing = said("kcat-metadata", &["-L", "-b", servers], "");
-    assert!(listing.contains("1 brokers") && listing.contains("topic \"listed\" with 3 partitions"), "{listing}");
+    assert!(listing.contains("1 brokers") && listing.contains(&format!("topic \"{topic}\" with 3 partitions")), "{listing}");
     assert!(listing.contains("partition 2, leader 1, replicas: 1, isrs: 1"), "{listing}");
-    let json = said("kcat-metadata", &["-L", "-J", "-b", servers, "-t", "listed"], "");
-    assert!(json.contains("\"topic\":\"listed\""), "{json}");
-    let offsets = said("kcat-metadata", &["-Q", "-b", servers, "-t", "listed:1:0", "-t", "listed:0:-1"], "");
-    assert!(offsets.contains("listed [1] offset 0") && offsets.contains("listed [0] offset 0"), "{offsets}");
+    let json = said("kcat-metadata", &["-L", "-J", "-b", servers, "-t", topic], "");
+    assert!(json.contains(&format!("\"topic\":\"{topic}\"")), "{json}");
+    let offsets =
+        said("kcat-metadata", &["-Q", "-b", servers, "-t", &format!("{topic}:1:0"), "-t", &format!("{topic}:0:-1")], "");
+    let has = |words: String| assert!(offsets.contains(&words), "{words} in {offsets}");
+    has(format!("{topic} [1] offset 0"));
+    has(format!("{topic} [0] offset 0"));
 }
 
 #[test]
 fn a_group_reads_on_where_it_stood() {
-    let broker = TestBroker::start([("topic", "grouped:2")]).unwrap();
-    let servers = broker.bootstrap_servers();
+    on_both("grouped", 2, grouped);
+}
+
+fn grouped(servers: &str, topic: &str) {
     let input: String = (0..20).map(|i| format!("{i}:{i}\n")).collect();
-    said("kcat-group", &["-P", "-b", servers, "-t", "grouped", "-K", ":"], &input);
-    let group = ["-G", "g", "-b", servers, "-X", "auto.offset.reset=earliest", "-e", "-q", "grouped"];
+    said("kcat-group", &["-P", "-b", servers, "-t", topic, "-K", ":"], &input);
+    let group = ["-G", topic, "-b", servers, "-X", "auto.offset.reset=earliest", "-e", "-q", topic];
     let mut first: Vec<u32> = said("kcat-group", &group, "").lines().map(|line| line.parse().unwrap()).collect();
     first.sort_unstable();
     assert_eq!(first, (0..20).collect::<Vec<u32>>());
-    said("kcat-group", &["-P", "-b", servers, "-t", "grouped"], "later\n");
+    said("kcat-group", &["-P", "-b", servers, "-t", topic], "later\n");
     assert_eq!(said("kcat-group", &group, ""), "later\n");
+    let other = format!("{topic}-cooperative");
     // A group that rebalances step by step: kcat answers it with the incremental calls.
-    let group = [&["-X", "partition.assignment.strategy=cooperative-sticky", "-G", "h"], &group[2..]].concat();
+    let group = [&["-X", "partition.assignment.strategy=cooperative-sticky", "-G", &other], &group[2..]].concat();
     assert_eq!(said("kcat-group", &group, "").lines().count(), 21);
 }
 
 #[test]
 fn a_group_reads_what_a_regular_expression_matches() {
-    let broker = TestBroker::start([("topic", "logs-a:1"), ("topic", "logs-b:1"), ("topic", "other:1")]).unwrap();
-    let servers = broker.bootstrap_servers();
-    for topic in ["logs-a", "logs-b", "other"] {
-        said("kcat-regex", &["-P", "-b", servers, "-t", topic], &format!("{topic}\n"));
+    on_both("regex", 1, matched);
+}
+
+fn matched(servers: &str, topic: &str) {
+    for name in ["logs-a", "logs-b", "other"] {
+        let made = format!("{topic}-{name}");
+        make_topic(servers, &made, 1);
+        said("kcat-regex", &["-P", "-b", servers, "-t", &made], &format!("{name}\n"));
     }
-    let group = ["-G", "g", "-b", servers, "-X", "auto.offset.reset=earliest", "-e", "-q", "^logs-"];
-    let out = said("kcat-regex", &group, "");
-    let mut topics: Vec<&str> = out.lines().collect();
-    topics.sort_unstable();
-    assert_eq!(topics, ["logs-a", "logs-b"]);
+    let pattern = format!("^{topic}-logs-");
+    let out =
+        said("kcat-regex", &["-G", topic, "-b", servers, "-X", "auto.offset.reset=earliest", "-e", "-q", pattern.as_str()], "");
+    let mut read: Vec<&str> = out.lines().collect();
+    read.sort_unstable();
+    assert_eq!(read, ["logs-a", "logs-b"]);
 }
 
 #[test]

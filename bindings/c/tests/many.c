@@ -26,7 +26,7 @@ static void one(const char *servers, int i) {
         set(conf, "auto.offset.reset", "earliest");
         set(conf, "enable.auto.commit", "false");
         rk = client(RD_KAFKA_CONSUMER, conf);
-        rd_kafka_topic_partition_list_add(list, "many", 0)->offset = 0;
+        rd_kafka_topic_partition_list_add(list, TOPIC, 0)->offset = 0;
         CHECK(!rd_kafka_assign(rk, list), "assign");
         rd_kafka_topic_partition_list_destroy(list);
         message = rd_kafka_consumer_poll(rk, PATIENCE);
@@ -34,7 +34,7 @@ static void one(const char *servers, int i) {
         rd_kafka_message_destroy(message);
     } else {
         rk = client(RD_KAFKA_PRODUCER, conf);
-        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("many"), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                                  RD_KAFKA_V_END),
               "produce");
         CHECK(!rd_kafka_flush(rk, PATIENCE), "flush");
@@ -45,7 +45,8 @@ static void one(const char *servers, int i) {
 int main(int argc, char **argv) {
     int i, threads, files, left;
     time_t end;
-    CHECK(argc == 2, "usage: many SERVERS");
+    CHECK(argc == 3, "usage: many SERVERS TOPIC");
+    TOPIC = argv[2];
     for (i = 0; i < 10; i++)
         one(argv[1], i);
     threads = count("/proc/self/task");

@@ -43,11 +43,12 @@ int main(int argc, char **argv) {
     int i, stop = 0;
     void *both[2];
 
-    CHECK(argc == 2, "usage: ownership SERVERS");
+    CHECK(argc == 3, "usage: ownership SERVERS TOPIC");
+    TOPIC = argv[2];
 
     /* Nobody is there: the queue fills, and what is not taken stays the caller's. */
     rk = producer("127.0.0.1:1", "10");
-    topic = rd_kafka_topic_new(rk, "ownership", NULL);
+    topic = rd_kafka_topic_new(rk, TOPIC, NULL);
     for (i = 0; i < 10; i++)
         CHECK(!rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_FREE, malloc(1000), 1000, NULL, 0, (void *)(size_t)(i + 1)), "take %d", i);
     freed = malloc(1000);
@@ -66,7 +67,7 @@ int main(int argc, char **argv) {
     /* A full queue that is waited for, while another thread polls. */
     reports = 0;
     rk = producer(argv[1], "5");
-    topic = rd_kafka_topic_new(rk, "ownership", NULL);
+    topic = rd_kafka_topic_new(rk, TOPIC, NULL);
     both[0] = &stop;
     both[1] = rk;
     CHECK(!pthread_create(&thread, NULL, poller, both), "thread");

@@ -5,58 +5,64 @@
 mod support;
 
 use ottla_bindings::TestBroker;
-use support::{compile, ran, root, run};
+use support::{compile, on_both, ran, root, run};
 
-/// Runs a program of ours with the broker's address.
-fn on_broker(name: &str, options: &[(&str, &str)]) {
+/// Runs a program of ours on both brokers, with a topic of its own.
+fn on_brokers(name: &str, partitions: i32) {
     let program = compile(&root().join("tests").join(format!("{name}.c")), name, &[]);
-    let broker = TestBroker::start(options.iter().copied()).unwrap();
+    on_both(name, partitions, |servers, topic| drop(ran(name, &run(&program, &[servers, topic]))));
+}
+
+/// Runs a program of ours with the address of a broker in this process.
+fn on_broker(name: &str) {
+    let program = compile(&root().join("tests").join(format!("{name}.c")), name, &[]);
+    let broker = TestBroker::start([]).unwrap();
     ran(name, &run(&program, &[broker.bootstrap_servers()]));
 }
 
 #[test]
 fn a_record_out_and_in() {
-    on_broker("roundtrip", &[("topic", "roundtrip:1")]);
+    on_brokers("roundtrip", 1);
 }
 
 #[test]
 fn events_and_loops_that_are_woken() {
-    on_broker("events", &[("topic", "events:1")]);
+    on_brokers("events", 1);
 }
 
 #[test]
 fn a_group() {
-    on_broker("group", &[("topic", "group:2")]);
+    on_brokers("group", 2);
 }
 
 #[test]
 fn the_legacy_consumer() {
-    on_broker("simple", &[("topic", "simple:2")]);
+    on_brokers("simple", 2);
 }
 
 #[test]
 fn whose_the_values_are() {
-    on_broker("ownership", &[("topic", "ownership:1")]);
+    on_brokers("ownership", 1);
 }
 
 #[test]
 fn a_hundred_clients_leave_nothing_behind() {
-    on_broker("many", &[("topic", "many:1")]);
+    on_brokers("many", 1);
 }
 
 #[test]
 fn a_fork() {
-    on_broker("fork", &[("topic", "fork:1")]);
+    on_brokers("fork", 1);
 }
 
 #[test]
 fn configuration_lists_errors_and_misuse() {
-    on_broker("conf", &[]);
+    on_broker("conf");
 }
 
 #[test]
 fn a_mock_cluster_in_the_process() {
-    on_broker("mock", &[]);
+    on_broker("mock");
 }
 
 #[test]

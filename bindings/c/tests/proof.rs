@@ -7,10 +7,9 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use ottla_bindings::TestBroker;
-use support::{compile, libraries, library, out, ran, root, run};
+use support::{compile, libraries, library, on_both, out, ran, root, run};
 
 /// librdkafka's sources, out of the crate `rdkafka-sys` in cargo's registry, where cargo puts it if it is not there.
 fn librdkafka() -> PathBuf {
@@ -60,14 +59,16 @@ fn example(name: &str) -> PathBuf {
 #[test]
 #[ignore = "needs librdkafka's sources; make proof"]
 fn librdkafkas_examples_produce_and_consume() {
-    let broker = TestBroker::start([("topic", "examples:1")]).unwrap();
-    let servers = broker.bootstrap_servers();
+    on_both("examples", 1, produce_and_consume);
+}
+
+fn produce_and_consume(servers: &str, topic: &str) {
     for name in ["producer", "idempotent_producer"] {
         let program = example(name);
         let mut child = Command::new("timeout")
             .args(["-k", "5", "60"])
             .arg(&program)
-            .args([servers, "examples"])
+            .args([servers, topic])
             .env("LD_LIBRARY_PATH", libraries(name))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,7 +90,7 @@ fn librdkafkas_examples_produce_and_consume() {
     let mut child = Command::new("timeout")
         .args(["--signal", "INT", "-k", "20", "15"])
         .arg(&program)
-        .args([servers, "examples-group", "classic", "examples"])
+        .args([servers, topic, "classic", topic])
         .env("LD_LIBRARY_PATH", libraries("consumer"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -107,20 +108,16 @@ fn librdkafkas_examples_produce_and_consume() {
 #[test]
 #[ignore = "needs librdkafka's sources; make proof"]
 fn rdkafka_performance_runs_both_ways() {
-    let broker = TestBroker::start([("topic", "performance:1")]).unwrap();
-    let servers = broker.bootstrap_servers();
     let program = example("rdkafka_performance");
-    ran("produce", &run(&program, &["-P", "-t", "performance", "-p", "0", "-b", servers, "-s", "100", "-c", "20000", "-q"]));
-    ran(
-        "consume",
-        &run(&program, &["-C", "-t", "performance", "-p", "0", "-b", servers, "-o", "beginning", "-c", "20000", "-q", "-e"]),
-    );
+    on_both("performance", 1, |servers, topic| performs(&program, servers, topic));
+}
+
+fn performs(program: &Path, servers: &str, topic: &str) {
+    ran("produce", &run(program, &["-P", "-t", topic, "-p", "0", "-b", servers, "-s", "100", "-c", "20000", "-q"]));
+    ran("consume", &run(program, &["-C", "-t", topic, "-p", "0", "-b", servers, "-o", "beginning", "-c", "20000", "-q", "-e"]));
     ran(
         "group",
-        &run(
-            &program,
-            &["-G", "g", "-t", "performance", "-b", servers, "-c", "20000", "-q", "-e", "-X", "auto.offset.reset=earliest"],
-        ),
+        &run(program, &["-G", topic, "-t", topic, "-b", servers, "-c", "20000", "-q", "-e", "-X", "auto.offset.reset=earliest"]),
     );
 }
 
@@ -203,50 +200,35 @@ fn all_that_is_exported_is_librdkafkas() {
     assert!(count > 150, "{count}");
 }
 
-const PROGRAMS: [(&str, &str); 6] = [
-    ("conf", "x:1"),
-    ("roundtrip", "roundtrip:1"),
-    ("group", "group:2"),
-    ("simple", "simple:2"),
-    ("ownership", "ownership:1"),
-    ("events", "events:1"),
-];
+const PROGRAMS: [(&str, i32); 6] = [("conf", 0), ("roundtrip", 1), ("group", 2), ("simple", 2), ("ownership", 1), ("events", 1)];
 
-#[test]
-#[ignore = "slow; make proof"]
-fn our_programs_under_valgrind() {
-    for (name, topic) in PROGRAMS {
-        let program = compile(&root().join("tests").join(format!("{name}.c")), &format!("valgrind-{name}"), &[]);
-        let broker = TestBroker::start([("topic", topic)]).unwrap();
-        let output = Command::new("timeout")
-            .args([
-                "-k",
-                "5",
-                "300",
-                "valgrind",
-                "--quiet",
-                "--error-exitcode=9",
-                "--leak-check=full",
-                "--errors-for-leak-kinds=definite",
-            ])
-            .arg(&program)
-            .arg(broker.bootstrap_servers())
-            .env("LD_LIBRARY_PATH", libraries(&format!("valgrind-{name}")))
-            .output()
-            .expect("valgrind");
-        ran(name, &output);
+/// Runs each of our programs, compiled with `flags`, on both brokers.
+fn each_program(tool: &str, flags: &[&str], run: impl Fn(&Path, &[&str]) -> Output) {
+    for (name, partitions) in PROGRAMS {
+        let program = compile(&root().join("tests").join(format!("{name}.c")), &format!("{tool}-{name}"), flags);
+        on_both(name, partitions.max(1), |servers, topic| {
+            let arguments = if partitions == 0 { &[servers][..] } else { &[servers, topic] };
+            ran(name, &run(&program, arguments));
+        });
     }
 }
 
 #[test]
 #[ignore = "slow; make proof"]
+fn our_programs_under_valgrind() {
+    each_program("valgrind", &[], |program, arguments| {
+        let name = program.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        let options = ["--quiet", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite"];
+        let mut command = Command::new("timeout");
+        command.args(["-k", "5", "300", "valgrind"]).args(options).arg(program).args(arguments);
+        command.env("LD_LIBRARY_PATH", libraries(name)).output().expect("valgrind")
+    });
+}
+
+#[test]
+#[ignore = "slow; make proof"]
 fn our_programs_under_address_sanitizer() {
-    for (name, topic) in PROGRAMS {
-        let source = root().join("tests").join(format!("{name}.c"));
-        let program = compile(&source, &format!("asan-{name}"), &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]);
-        let broker = TestBroker::start([("topic", topic)]).unwrap();
-        ran(name, &run(&program, &[broker.bootstrap_servers()]));
-    }
+    each_program("asan", &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"], run);
 }
 
 /// librdkafka's library out of the newest confluent-kafka wheel, which pip puts here once.

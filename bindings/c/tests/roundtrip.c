@@ -14,7 +14,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     CHECK(message->offset >= 0 && message->partition == 0, "offset %ld", (long)message->offset);
     CHECK(rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_PERSISTED, "persisted");
     CHECK(rd_kafka_message_timestamp(message, NULL) > 0, "a timestamp");
-    CHECK(!strcmp(rd_kafka_topic_name(message->rkt), "roundtrip"), "%s", rd_kafka_topic_name(message->rkt));
+    CHECK(!strcmp(rd_kafka_topic_name(message->rkt), TOPIC), "%s", rd_kafka_topic_name(message->rkt));
     if (message->_private == (void *)1)
         CHECK(message->payload == (void *)kept, "a value that is neither copied nor freed comes back as it was given");
     reported++;
@@ -33,7 +33,7 @@ static void produce(const char *servers) {
     rd_kafka_conf_set_opaque(conf, &reported);
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
     rk = client(RD_KAFKA_PRODUCER, conf);
-    topic = rd_kafka_topic_new(rk, "roundtrip", NULL);
+    topic = rd_kafka_topic_new(rk, TOPIC, NULL);
     CHECK(topic, "%s", rd_kafka_err2str(rd_kafka_last_error()));
 
     for (i = 0; i < RECORDS; i++) {
@@ -47,7 +47,7 @@ static void produce(const char *servers) {
     }
     CHECK(!rd_kafka_produce(topic, 0, 0, kept, sizeof(kept) - 1, NULL, 0, (void *)1), "not copied");
     CHECK(!rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_FREE, strdup("freed"), 5, NULL, 0, (void *)3), "freed");
-    err = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("roundtrip"), RD_KAFKA_V_VALUE("with headers", 12), RD_KAFKA_V_KEY("k", 1),
+    err = rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_VALUE("with headers", 12), RD_KAFKA_V_KEY("k", 1),
                             RD_KAFKA_V_HEADER("a", "1", 1), RD_KAFKA_V_HEADER("a", NULL, 0), RD_KAFKA_V_TIMESTAMP(1234567890123),
                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_OPAQUE((void *)5), RD_KAFKA_V_PARTITION(0),
                             RD_KAFKA_V_END);
@@ -82,11 +82,11 @@ static void consume(const char *servers) {
     int i;
 
     set(conf, "bootstrap.servers", servers);
-    set(conf, "group.id", "readers");
+    set(conf, "group.id", TOPIC);
     set(conf, "auto.offset.reset", "earliest");
     rk = client(RD_KAFKA_CONSUMER, conf);
     rd_kafka_poll_set_consumer(rk);
-    rd_kafka_topic_partition_list_add(topics, "roundtrip", RD_KAFKA_PARTITION_UA);
+    rd_kafka_topic_partition_list_add(topics, TOPIC, RD_KAFKA_PARTITION_UA);
     CHECK(!rd_kafka_subscribe(rk, topics), "subscribe");
     rd_kafka_topic_partition_list_destroy(topics);
 
@@ -125,7 +125,8 @@ static void consume(const char *servers) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 2, "usage: roundtrip SERVERS");
+    CHECK(argc == 3, "usage: roundtrip SERVERS TOPIC");
+    TOPIC = argv[2];
     CHECK(rd_kafka_version() >= 0x020f00ff && strstr(rd_kafka_version_str(), "ottla"), "%s", rd_kafka_version_str());
     produce(argv[1]);
     consume(argv[1]);

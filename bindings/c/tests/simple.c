@@ -25,11 +25,12 @@ int main(int argc, char **argv) {
     ssize_t count;
     int i;
 
-    CHECK(argc == 2, "usage: simple SERVERS");
+    CHECK(argc == 3, "usage: simple SERVERS TOPIC");
+    TOPIC = argv[2];
     set(conf, "bootstrap.servers", argv[1]);
     rk = client(RD_KAFKA_PRODUCER, conf);
     for (i = 0; i < 2 * RECORDS; i++)
-        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("simple"), RD_KAFKA_V_PARTITION(i % 2), RD_KAFKA_V_VALUE(&i, sizeof(i)),
+        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(i % 2), RD_KAFKA_V_VALUE(&i, sizeof(i)),
                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
               "produce");
     CHECK(!rd_kafka_flush(rk, PATIENCE), "flush");
@@ -41,7 +42,7 @@ int main(int argc, char **argv) {
     rk = client(RD_KAFKA_CONSUMER, conf);
     CHECK(rd_kafka_topic_conf_set(topic_conf, "auto.offset.reset", "smallest", errstr, sizeof(errstr)) == RD_KAFKA_CONF_OK, "%s", errstr);
     CHECK(rd_kafka_topic_conf_set(topic_conf, "linger.ms", "1", errstr, sizeof(errstr)) == RD_KAFKA_CONF_UNKNOWN, "not a topic's");
-    topic = rd_kafka_topic_new(rk, "simple", topic_conf);
+    topic = rd_kafka_topic_new(rk, TOPIC, topic_conf);
 
     /* Message by message, from the tail. */
     CHECK(!rd_kafka_consume(topic, 0, 0) && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "not started");

@@ -4,6 +4,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use ottla::{Client, NewTopic};
+use ottla_bindings::TestBroker;
+use ottla_tests::kafka::{LiveKafka, unique_name};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
@@ -69,4 +74,28 @@ pub(crate) fn ran(name: &str, output: &Output) -> String {
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name}: {:?}\n{stdout}\n{stderr}", output.status);
     stdout.into_owned()
+}
+
+/// A live Apache Kafka: the one in the environment or, where there is none, one of this process's own.
+fn live() -> &'static str {
+    static SERVERS: OnceLock<String> = OnceLock::new();
+    SERVERS.get_or_init(|| match std::env::var("OTTLA_LIVE_KAFKA") {
+        Ok(servers) if !servers.is_empty() => servers,
+        _ => LiveKafka::shared().bootstrap_servers().to_owned(),
+    })
+}
+
+/// Runs a test on a broker in this process and on a live Apache Kafka: what it gets is their address and a topic of its own.
+pub(crate) fn on_both(topic: &str, partitions: i32, test: impl Fn(&str, &str)) {
+    let name = unique_name(topic);
+    let broker = TestBroker::start([("topic", format!("{name}:{partitions}").as_str())]).unwrap();
+    test(broker.bootstrap_servers(), &name);
+    make_topic(live(), &name, partitions);
+    test(live(), &name);
+}
+
+/// Makes a topic.
+pub(crate) fn make_topic(servers: &str, name: &str, partitions: i32) {
+    let client = Client::builder().set("bootstrap.servers", servers).unwrap().build().unwrap();
+    client.admin().create_topic_blocking(NewTopic::new(name).partitions(partitions).replication_factor(1)).unwrap();
 }
