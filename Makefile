@@ -111,11 +111,10 @@ test-c: setup-rust check-c-header ## the C face: its header, C programs, kcat, o
 	cargo test -p ottla-c --locked
 
 c: setup-rust ## the C library, its headers and its pkg-config file into dist/c
-	cargo build --release --locked -p ottla-c
 	@bash bindings/c/install.sh dist/c
 
-demo-c: c ## the main job from C: files as records out and back, byte for byte
-	@bash bindings/c/demo.sh
+demo-c: c ## the main job from C: files as records out and back, byte for byte (ARGS="SERVERS")
+	@bash bindings/c/demo.sh $(ARGS)
 
 kafka: ## fetch Apache Kafka from Maven Central, once, for the tests
 	@bash tests/tools/fetch-kafka.sh
