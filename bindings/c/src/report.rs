@@ -67,7 +67,7 @@ pub(crate) fn serve(handle: &rd_kafka_s, report: DeliveryReport) -> usize {
     let (rk, opaque) = (handle.pointer(), callbacks.opaque.0);
     let mut called = 0;
     each(handle, outlet, &report, &batch, |message, side| {
-        if let Some(message) = message {
+        if let Some(message) = message.filter(|_| !handle.is_gone()) {
             called += 1;
             if let Some(dr_msg) = callbacks.dr_msg {
                 // SAFETY: the application's function, with a message that lives until it returns.
