@@ -455,6 +455,7 @@ pub(crate) fn next_message(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeou
     if queue.ready(1, |message| ready = message) == 1 {
         return ready;
     }
+    let _kept = handle.keep();
     let deadline = Deadline::after(timeout_ms);
     loop {
         let left = deadline.left();
@@ -462,7 +463,7 @@ pub(crate) fn next_message(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeou
             Some(Item::Message(message)) => return message,
             Some(Item::Op(op)) => {
                 handle.serve(op);
-                if crate::handle::yields() {
+                if crate::handle::yields() || handle.is_gone() {
                     return std::ptr::null_mut();
                 }
             }
@@ -484,12 +485,14 @@ pub unsafe extern "C" fn rd_kafka_consumer_poll(rk: *mut rd_kafka_s, timeout_ms:
             let words = c_string("the client was made before the process forked, and can't be used in the child");
             return Message::of_error(error::STATE, words, None, -1, offset::INVALID);
         }
+        // Looked at before: a callback may destroy the client.
+        let (consume_cb, opaque) = (handle.conf.callbacks.consume, handle.conf.callbacks.opaque.0);
         let message = next_message(handle, &member.queue, timeout_ms);
-        match handle.conf.callbacks.consume {
+        match consume_cb {
             Some(consume_cb) if !message.is_null() => {
                 // SAFETY: the application's function, with a message that lives until it returns.
                 unsafe {
-                    consume_cb(message, handle.conf.callbacks.opaque.0);
+                    consume_cb(message, opaque);
                     crate::message::rd_kafka_message_destroy(message);
                 }
                 std::ptr::null_mut()

@@ -137,7 +137,7 @@ fn next(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int) -> Opt
             Item::Message(message) => return Some(rd_kafka_event_s::of_message(message)),
             Item::Op(op) => match rd_kafka_event_s::of(handle, op) {
                 Some(event) => return Some(event),
-                None if yields() => return None,
+                None if yields() || handle.is_gone() => return None,
                 None => {}
             },
         }

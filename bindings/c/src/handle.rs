@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -54,6 +54,8 @@ pub struct rd_kafka_s {
     pub(crate) controller: AtomicI32,
     /// Up to which level lines are logged.
     pub(crate) log_level: AtomicI32,
+    /// The application has destroyed it, perhaps from a callback: nothing is called any more.
+    gone: AtomicBool,
 }
 
 /// Locks, whatever became of who held it before.
@@ -117,6 +119,7 @@ impl rd_kafka_s {
                 statistics: Statistics::new(&name, client_id, role),
                 controller: AtomicI32::new(-1),
                 log_level: AtomicI32::new(conf.own("log_level").parse().unwrap_or(6)),
+                gone: AtomicBool::new(false),
             }
         });
         *lock(&ALIVE.0) += 1;
@@ -155,6 +158,16 @@ impl rd_kafka_s {
     /// stays locked.
     pub(crate) fn is_forked(&self) -> bool {
         self.client.get().is_some_and(Kept::is_forked)
+    }
+
+    /// Whether the application has destroyed it.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Keeps it alive while the application's functions are called, which may destroy it.
+    pub(crate) fn keep(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
     }
 
     /// What may keep this alive no longer than C does.
@@ -378,6 +391,7 @@ pub unsafe extern "C" fn rd_kafka_destroy_flags(rk: *mut rd_kafka_s, flags: c_in
             *lock(&ALIVE.0) -= 1;
             return std::mem::forget(handle);
         }
+        handle.gone.store(true, Ordering::Relaxed);
         if let Some(member) = &handle.member {
             if flags & NO_CONSUMER_CLOSE == 0 {
                 // Why the last commit failed was for who closed the consumer before.
@@ -473,11 +487,12 @@ pub(crate) fn poll_queue(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout:
     if handle.is_forked() {
         return 0;
     }
+    let _kept = handle.keep();
     let mut served = 0;
     let mut timeout = timeout;
     while let Waited::Done(op) = queue.ops.pop_within(timeout, &mut || false) {
         served += handle.serve(op);
-        if YIELD.get() {
+        if YIELD.get() || handle.is_gone() {
             break;
         }
         timeout = Some(Duration::ZERO);
@@ -530,6 +545,7 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
         if handle.is_forked() {
             return error::STATE;
         }
+        let _kept = handle.keep();
         let deadline = Deadline::after(timeout_ms);
         let producers = outlet.all();
         let flush_all = || {
@@ -558,6 +574,9 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
             match wait(pin!(next), left, &mut || false) {
                 Waited::Done(Some(op)) => {
                     handle.serve(op);
+                    if handle.is_gone() {
+                        return error::DESTROY;
+                    }
                 }
                 Waited::Done(None) if outlet.outstanding.get() == 0 => return NO_ERROR,
                 // Another thread has produced meanwhile, or is about to count down what it has served.

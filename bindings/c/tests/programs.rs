@@ -51,6 +51,11 @@ fn a_hundred_clients_leave_nothing_behind() {
 }
 
 #[test]
+fn callbacks_signals_and_the_end_of_a_process() {
+    on_brokers("callbacks", 1);
+}
+
+#[test]
 fn a_fork() {
     on_brokers("fork", 1);
 }
