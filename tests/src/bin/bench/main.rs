@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use options::{HELP, Options};
-use ottla::{Client, NewTopic};
+use ottla::{Client, NewTopic, Record};
 use ottla_tests::kafka::{KafkaOptions, LiveKafka, run_program, unique_name, workspace_root};
 use serde_json::Value;
 use series::Series;
@@ -78,6 +78,12 @@ impl<'a> Bench<'a> {
         let topic = unique_name("bench");
         let partitions = i32::try_from(self.options.partitions)?;
         self.client.admin().create_topic_blocking(NewTopic::new(&topic).partitions(partitions).replication_factor(1))?;
+        // Each partition takes a record, and so has its leader: what clients do about one that has none yet is not measured.
+        let producer = self.client.producer()?;
+        let value = vec![b'x'; self.options.value_size];
+        for partition in 0..partitions {
+            producer.send_blocking(Record::to(&topic).partition(partition).value(&value))?.wait()?;
+        }
         Ok(topic)
     }
 
