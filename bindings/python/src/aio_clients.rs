@@ -13,7 +13,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments::{Names, add_method, finish, value_of};
+use crate::arguments::{Names, add_method, fast, finish, value_of};
 use crate::consumer::Consumer;
 use crate::future::Kind;
 use crate::gil::Guarded;
@@ -59,36 +59,22 @@ impl AioProducer {
 
 static SEND: OnceLock<Names<6>> = OnceLock::new();
 
-/// `send`: what it answers with is awaited for the record's future, whether it is ready or a coroutine that waits for room.
-unsafe extern "C" fn raw_send(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's: the descriptor has checked the class, and the object is alive while this
-        // runs.
-        unsafe {
-            let py = Python::assume_attached();
-            let producer = value_of::<AioProducer>(object);
-            let names = SEND.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [topic, value, key, partition, timestamp, headers] = names.sort("send", args, count, keywords)?;
-            let native = producer.native.get();
-            if native.is_open(py) {
-                let kind = Kind::Sending(is_turn(py, &producer.turn));
-                match native.take(Given { topic, value, key, headers, partition, timestamp }, kind) {
-                    Ok(sent) => return Ok(sent),
-                    Err(error) if error.is_instance_of::<PyBufferError>(py) => {}
-                    Err(error) => return native.refuse(py, error),
-                }
-            }
-            let given = |object| Bound::from_borrowed_ptr_or_opt(py, object);
-            let given = (given(topic), given(value), given(key), given(partition), given(timestamp), given(headers));
-            Ok(Bound::from_borrowed_ptr(py, object).call_method1("_send_when_there_is_room", given)?.into_ptr())
+// What it answers with is awaited for the record's future, whether it is ready or a coroutine that waits for room.
+fast!(raw_send, "send", SEND, |py, object, [topic, value, key, partition, timestamp, headers]| {
+    let producer = value_of::<AioProducer>(object);
+    let native = producer.native.get();
+    if native.is_open(py) {
+        let kind = Kind::Sending(is_turn(py, &producer.turn));
+        match native.take(Given { topic, value, key, headers, partition, timestamp }, kind) {
+            Ok(sent) => return Ok(sent),
+            Err(error) if error.is_instance_of::<PyBufferError>(py) => {}
+            Err(error) => return native.refuse(py, error),
         }
-    })
-}
+    }
+    let given = |object| Bound::from_borrowed_ptr_or_opt(py, object);
+    let given = (given(topic), given(value), given(key), given(partition), given(timestamp), given(headers));
+    Ok(Bound::from_borrowed_ptr(py, object).call_method1("_send_when_there_is_room", given)?.into_ptr())
+});
 
 /// What `AIOKafkaConsumer` derives from, by way of a class that has the slot of `__anext__`.
 #[pyclass(frozen, subclass, weakref, module = "ottla._ottla", name = "AioConsumer")]

@@ -185,6 +185,51 @@ pub(crate) unsafe fn seconds(object: *mut ffi::PyObject) -> PyResult<Option<f64>
     Ok(Some(value))
 }
 
+/// The timeout that a method was called with last, found again by its object, which is kept: mostly it is one and the same.
+pub(crate) struct LastTimeout {
+    object: *mut ffi::PyObject,
+    seconds: Option<f64>,
+}
+
+// SAFETY: an owned reference, moved between threads only with the interpreter's lock held.
+unsafe impl Send for LastTimeout {}
+
+impl Default for LastTimeout {
+    fn default() -> Self {
+        Self { object: std::ptr::null_mut(), seconds: None }
+    }
+}
+
+impl LastTimeout {
+    /// The seconds, if this is the object of the last time.
+    #[inline]
+    pub(crate) fn find(&self, object: *mut ffi::PyObject) -> Option<Option<f64>> {
+        (!object.is_null() && object == self.object).then_some(self.seconds)
+    }
+
+    /// Remembers seconds, if they can't change. A reference that was kept so far is the caller's now.
+    ///
+    /// # Safety
+    /// `object` is alive, or null, and the interpreter's lock is held.
+    #[must_use]
+    pub(crate) unsafe fn remember(&mut self, object: *mut ffi::PyObject, seconds: Option<f64>) -> *mut ffi::PyObject {
+        // SAFETY: compares addresses of classes that are always there.
+        unsafe {
+            let is_number = |class| ffi::Py_TYPE(object) == class;
+            if object.is_null() || !(is_number(&raw mut ffi::PyLong_Type) || is_number(&raw mut ffi::PyFloat_Type)) {
+                return std::ptr::null_mut();
+            }
+            self.seconds = seconds;
+            std::mem::replace(&mut self.object, ffi::Py_NewRef(object))
+        }
+    }
+
+    /// Forgets it; the reference is the caller's.
+    pub(crate) fn forget(&mut self) -> *mut ffi::PyObject {
+        std::mem::replace(&mut self.object, std::ptr::null_mut())
+    }
+}
+
 /// Ends a raw function: what it made, or the exception set and null. No panic goes on into the interpreter.
 pub(crate) fn finish(work: impl FnOnce() -> PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
@@ -197,6 +242,33 @@ pub(crate) fn finish(work: impl FnOnce() -> PyResult<*mut ffi::PyObject>) -> *mu
     error.restore(unsafe { Python::assume_attached() });
     std::ptr::null_mut()
 }
+
+/// Makes a fast method's function: its arguments are sorted by their names, and what its body does is unsafe, as it is called by the
+/// interpreter, with its lock, for an object of the class that has the method. The body answers with a new reference, or an error.
+macro_rules! fast {
+    ($name:ident, $method:literal, $names:ident, |$py:ident, $object:ident, [$($parameter:ident),*]| $body:block) => {
+        unsafe extern "C" fn $name(
+            $object: *mut ffi::PyObject,
+            args: *const *mut ffi::PyObject,
+            count: ffi::Py_ssize_t,
+            keywords: *mut ffi::PyObject,
+        ) -> *mut ffi::PyObject {
+            $crate::arguments::finish(|| {
+                // SAFETY: a fast call of the interpreter's: the descriptor has checked the class, and object and arguments are alive
+                // while this runs.
+                unsafe {
+                    let $py = Python::assume_attached();
+                    let names = $names
+                        .get()
+                        .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("the module is not there yet"))?;
+                    let [$($parameter),*] = names.sort($method, args, count, keywords)?;
+                    $body
+                }
+            })
+        }
+    };
+}
+pub(crate) use fast;
 
 /// Adds a fast method to a class.
 ///

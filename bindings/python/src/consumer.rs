@@ -15,18 +15,19 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_core::config::Face;
 use ottla_protocol::record::TimestampType;
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration, PyValueError};
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, finish, integer, is_none, seconds, value_of};
+use crate::arguments::{LastTimeout, Names, add_method, fast, integer, is_none, seconds, value_of};
 use crate::commits::{Commits, Offsets};
 use crate::gil::{Guarded, block_on, limit};
 use crate::listener::{Callbacks, Rebalances};
 use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::raw::none;
 use crate::shared::{Batch, Bytes, Shared};
 use crate::{errors, events};
 
@@ -43,6 +44,7 @@ struct State {
     /// The batch whose records are being handed out.
     batch: Option<Shared>,
     topic: Topic,
+    timeout: LastTimeout,
     /// When the group was last seen to, in ms of a coarse clock.
     seen_to: i64,
     /// Errors that came while somebody was not to be told yet.
@@ -181,7 +183,8 @@ impl Inner {
 impl Default for Consumer {
     fn default() -> Self {
         let topic = Topic { text: Text::default(), object: null_mut() };
-        let state = State { batch: None, topic, seen_to: 0, errors: VecDeque::new(), closed: false };
+        let state =
+            State { batch: None, topic, timeout: LastTimeout::default(), seen_to: 0, errors: VecDeque::new(), closed: false };
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 }
@@ -695,95 +698,56 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         // A pyclass is dropped by the interpreter, with its lock.
         Python::attach(|py| {
-            let (batch, topic) =
-                self.state.with(py, |state| (state.batch.take(), std::mem::replace(&mut state.topic.object, null_mut())));
+            let (batch, objects) = self.state.with(py, |state| {
+                let topic = std::mem::replace(&mut state.topic.object, null_mut());
+                (state.batch.take(), [topic, state.timeout.forget()])
+            });
             drop(batch);
-            // SAFETY: an owned reference, or null.
-            unsafe { ffi::Py_XDECREF(topic) };
+            // SAFETY: owned references, or null.
+            objects.into_iter().for_each(|object| unsafe { ffi::Py_XDECREF(object) });
         });
     }
 }
 
 static POLL: OnceLock<Names<1>> = OnceLock::new();
 static CONSUME: OnceLock<Names<2>> = OnceLock::new();
+static NOTHING: OnceLock<Names<0>> = OnceLock::new();
 
-unsafe extern "C" fn raw_poll(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let py = Python::assume_attached();
-            let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [timeout] = names.sort("poll", args, count, keywords)?;
-            let message = value_of::<Consumer>(object).poll_fast(py, seconds(timeout)?)?;
-            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
-        }
-    })
-}
-
-unsafe extern "C" fn raw_consume(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let names = CONSUME.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [number, timeout] = names.sort("consume", args, count, keywords)?;
-            let number = if is_none(number) { 1 } else { integer("num_messages", number)? };
-            let number = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
-            let number = number.ok_or_else(|| PyValueError::new_err("num_messages must be between 0 and 1000000 (1M)"))?;
+fast!(raw_poll, "poll", POLL, |py, object, [timeout]| {
+    let consumer = value_of::<Consumer>(object);
+    let seconds = match consumer.state.with(py, |state| state.timeout.find(timeout)) {
+        Some(seconds) => seconds,
+        None => {
             let seconds = seconds(timeout)?;
-            Ok(Python::attach(|py| value_of::<Consumer>(object).consume(py, number, limit(seconds)))?.into_ptr())
+            ffi::Py_XDECREF(consumer.state.with(py, |state| state.timeout.remember(timeout, seconds)));
+            seconds
         }
-    })
-}
+    };
+    let message = consumer.poll_fast(py, seconds)?;
+    Ok(if message.is_null() { none() } else { message })
+});
 
-/// `__next__`: waits for ever.
-unsafe extern "C" fn raw_next(
-    object: *mut ffi::PyObject,
-    _args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    _keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        if count != 0 {
-            return Err(PyTypeError::new_err("__next__() takes no arguments"));
-        }
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let consumer = value_of::<Consumer>(object);
-            let within = consumer.inner.get().and_then(|inner| inner.iteration);
-            let message = consumer.poll_fast(Python::assume_attached(), within.map(|limit| limit.as_secs_f64()))?;
-            if message.is_null() { Err(PyStopIteration::new_err(())) } else { Ok(message) }
-        }
-    })
-}
+fast!(raw_consume, "consume", CONSUME, |_py, object, [number, timeout]| {
+    let number = if is_none(number) { 1 } else { integer("num_messages", number)? };
+    let number = usize::try_from(number).ok().filter(|number| *number <= 1_000_000);
+    let number = number.ok_or_else(|| PyValueError::new_err("num_messages must be between 0 and 1000000 (1M)"))?;
+    let seconds = seconds(timeout)?;
+    Ok(Python::attach(|py| value_of::<Consumer>(object).consume(py, number, limit(seconds)))?.into_ptr())
+});
 
-/// `_take`: the next record at hand, or None.
-unsafe extern "C" fn raw_take(
-    object: *mut ffi::PyObject,
-    _args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    _keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        if count != 0 {
-            return Err(PyTypeError::new_err("_take() takes no arguments"));
-        }
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let message = value_of::<Consumer>(object).take(Python::assume_attached())?;
-            Ok(if message.is_null() { ffi::Py_NewRef(ffi::Py_None()) } else { message })
-        }
-    })
-}
+// `__next__`: waits for ever, or as long as iterating is to wait.
+fast!(raw_next, "__next__", NOTHING, |py, object, []| {
+    let consumer = value_of::<Consumer>(object);
+    let within = consumer.inner.get().and_then(|inner| inner.iteration);
+    let message = consumer.poll_fast(py, within.map(|limit| limit.as_secs_f64()))?;
+    if message.is_null() { Err(PyStopIteration::new_err(())) } else { Ok(message) }
+});
+
+// `_take`: the next record at hand, or None.
+fast!(raw_take, "_take", NOTHING, |py, object, []| {
+    let message = value_of::<Consumer>(object).take(py)?;
+    Ok(if message.is_null() { none() } else { message })
+});
 
 /// The error that no call fits: for the rest of this module's files.
 pub(crate) fn state_error(py: Python<'_>, what: &'static str) -> PyErr {
@@ -793,6 +757,7 @@ pub(crate) fn state_error(py: Python<'_>, what: &'static str) -> PyErr {
 /// Adds the class with its hot methods.
 pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let _ = POLL.set(Names::new([c"timeout"]));
+    let _ = NOTHING.set(Names::new([]));
     let _ = CONSUME.set(Names::new([c"num_messages", c"timeout"]));
     module.add_class::<Consumer>()?;
     let class = module.py().get_type::<Consumer>();

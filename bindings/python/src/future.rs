@@ -7,6 +7,7 @@
 use std::ffi::c_void;
 use std::mem::{MaybeUninit, offset_of};
 use std::ptr::{addr_of_mut, null_mut};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use ottla::{Error, Written};
@@ -15,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::arguments::{Names, finish};
+use crate::arguments::{Names, fast, finish};
 use crate::raw::{self, attributes, class, fast_method, method, methods, none, slot, weak_references};
 use crate::tuples::{named_tuple, topic_partition};
 use crate::{errors, steps};
@@ -23,7 +24,8 @@ use crate::{errors, steps};
 static CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static INVALID_STATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static DONE_CALLBACK: PyOnceLock<Names<2>> = PyOnceLock::new();
+static DONE_CALLBACK: OnceLock<Names<2>> = OnceLock::new();
+static CANCEL: OnceLock<Names<1>> = OnceLock::new();
 
 /// How it ended.
 pub(crate) enum Outcome {
@@ -326,21 +328,11 @@ unsafe extern "C" fn cancelled(object: *mut ffi::PyObject, _: *mut ffi::PyObject
     unsafe { ffi::PyBool_FromLong(matches!(fields(object).outcome, Outcome::Cancelled).into()) }
 }
 
-/// `cancel(msg=None)`: gives up the wait; what is waited for goes on.
-unsafe extern "C" fn cancel(
-    object: *mut ffi::PyObject,
-    _args: *const *mut ffi::PyObject,
-    _count: ffi::Py_ssize_t,
-    _keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a method of its class, called with the lock held.
-        unsafe {
-            let ended = end(Python::assume_attached(), object, Outcome::Cancelled)?;
-            Ok(ffi::PyBool_FromLong(ended.into()))
-        }
-    })
-}
+// Gives up the wait; what is waited for goes on.
+fast!(cancel, "cancel", CANCEL, |py, object, [_message]| {
+    let ended = end(py, object, Outcome::Cancelled)?;
+    Ok(ffi::PyBool_FromLong(ended.into()))
+});
 
 unsafe extern "C" fn result(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a method of its class, called with the lock held.
@@ -361,32 +353,19 @@ unsafe extern "C" fn exception(object: *mut ffi::PyObject, _: *mut ffi::PyObject
     })
 }
 
-/// `add_done_callback(callback, *, context=None)`
-unsafe extern "C" fn add_done_callback(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a method of its class, called with the lock held.
-        unsafe {
-            let py = Python::assume_attached();
-            let names = DONE_CALLBACK.get_or_init(py, || Names::new([c"callback", c"context"]));
-            let [callback, context] = names.sort("add_done_callback", args, count, keywords)?;
-            let Some(callback) = Bound::from_borrowed_ptr_or_opt(py, callback) else {
-                return Err(pyo3::exceptions::PyTypeError::new_err("add_done_callback() takes a callback"));
-            };
-            let context = Bound::from_borrowed_ptr_or_opt(py, context).filter(|context| !context.is_none()).map(Bound::unbind);
-            if is_done(object) {
-                call_soon(py, object, callback.unbind(), context)?;
-            } else {
-                fields(object).callbacks.push((callback.unbind(), context));
-            }
-            Ok(none())
-        }
-    })
-}
+// Has `callback(future)` called by the loop once it has ended.
+fast!(add_done_callback, "add_done_callback", DONE_CALLBACK, |py, object, [callback, context]| {
+    let Some(callback) = Bound::from_borrowed_ptr_or_opt(py, callback) else {
+        return Err(pyo3::exceptions::PyTypeError::new_err("add_done_callback() takes a callback"));
+    };
+    let context = Bound::from_borrowed_ptr_or_opt(py, context).filter(|context| !context.is_none()).map(Bound::unbind);
+    if is_done(object) {
+        call_soon(py, object, callback.unbind(), context)?;
+    } else {
+        fields(object).callbacks.push((callback.unbind(), context));
+    }
+    Ok(none())
+});
 
 /// `remove_done_callback(callback)`: how many of it there were.
 unsafe extern "C" fn remove_done_callback(object: *mut ffi::PyObject, callback: *mut ffi::PyObject) -> *mut ffi::PyObject {
@@ -474,6 +453,8 @@ fn attribute(name: &'static std::ffi::CStr, get: ffi::getter, set: Option<ffi::s
 /// # Errors
 /// If there is no memory.
 pub(crate) fn make_classes(py: Python<'_>) -> PyResult<()> {
+    let _ = DONE_CALLBACK.set(Names::new([c"callback", c"context"]));
+    let _ = CANCEL.set(Names::new([c"msg"]));
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
         slot(ffi::Py_am_await, own as *const c_void),

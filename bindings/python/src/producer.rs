@@ -23,9 +23,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, seconds, text, value_of};
+use crate::arguments::{Names, add_method, bytes, fast, integer, is_none, seconds, text, value_of};
 use crate::gil::{Guarded, block_on, lending, let_go, limit};
 use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
+use crate::raw::none;
 use crate::sending::SendingProducer;
 use crate::shared::{Batch, Bytes, Shared};
 use crate::table::Table;
@@ -143,22 +144,13 @@ impl Producer {
     }
 
     /// # Safety
-    /// The arguments are those of a fast call.
+    /// The objects are arguments of a call that the interpreter made, with its lock, or null.
     #[inline]
-    unsafe fn produce(
-        &self,
-        args: *const *mut ffi::PyObject,
-        count: ffi::Py_ssize_t,
-        keywords: *mut ffi::PyObject,
-    ) -> PyResult<()> {
-        // SAFETY: called by the interpreter, with its lock. All objects are arguments of the call, alive until it ends; keys and
-        // values are encoded before Python runs again.
+    unsafe fn produce(&self, py: Python<'_>, given: [*mut ffi::PyObject; 7]) -> PyResult<()> {
+        let [topic, value, key, partition, callback, timestamp, headers] = given;
+        // SAFETY: the caller's word. All objects are alive until the call ends; keys and values are encoded before Python runs again.
         unsafe {
-            let py = Python::assume_attached();
             let inner = self.open(py)?;
-            let names = PRODUCE.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [topic, value, key, partition, callback, on_delivery, timestamp, headers] =
-                names.sort("produce", args, count, keywords)?;
             if topic.is_null() {
                 return Err(PyTypeError::new_err("produce() missing required argument 'topic' (pos 1)"));
             }
@@ -192,7 +184,6 @@ impl Producer {
                     None => record.null_header(name),
                 };
             }
-            let callback = if is_none(on_delivery) { callback } else { on_delivery };
             if is_none(callback) {
                 return self.append(py, inner, topic, &record);
             }
@@ -528,39 +519,22 @@ impl Drop for Producer {
 static PRODUCE: OnceLock<Names<8>> = OnceLock::new();
 static POLL: OnceLock<Names<1>> = OnceLock::new();
 
-unsafe extern "C" fn raw_produce(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            value_of::<Producer>(object).produce(args, count, keywords)?;
-            Ok(ffi::Py_NewRef(ffi::Py_None()))
-        }
-    })
-}
+fast!(
+    raw_produce,
+    "produce",
+    PRODUCE,
+    |py, object, [topic, value, key, partition, callback, on_delivery, timestamp, headers]| {
+        let callback = if is_none(on_delivery) { callback } else { on_delivery };
+        value_of::<Producer>(object).produce(py, [topic, value, key, partition, callback, timestamp, headers])?;
+        Ok(none())
+    }
+);
 
-unsafe extern "C" fn raw_poll(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let producer = value_of::<Producer>(object);
-            let names = POLL.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [timeout] = names.sort("poll", args, count, keywords)?;
-            let seconds = seconds(timeout)?;
-            let served = Python::attach(|py| producer.poll_for(py, seconds))?;
-            Ok(ffi::PyLong_FromUnsignedLongLong(served))
-        }
-    })
-}
+fast!(raw_poll, "poll", POLL, |_py, object, [timeout]| {
+    let seconds = seconds(timeout)?;
+    let served = Python::attach(|py| value_of::<Producer>(object).poll_for(py, seconds))?;
+    Ok(ffi::PyLong_FromUnsignedLongLong(served))
+});
 
 /// What was lost at the end of the process was counted.
 static ENDED: AtomicBool = AtomicBool::new(false);

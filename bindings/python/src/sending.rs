@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::admin::Admin;
-use crate::arguments::{Names, add_method, bytes, finish, integer, is_none, text, value_of};
+use crate::arguments::{Names, add_method, bytes, fast, integer, is_none, text, value_of};
 use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
 use crate::future::{Future as Answer, Kind};
@@ -357,21 +357,9 @@ impl Drop for SendingProducer {
 
 static SEND: OnceLock<Names<6>> = OnceLock::new();
 
-unsafe extern "C" fn raw_send(
-    object: *mut ffi::PyObject,
-    args: *const *mut ffi::PyObject,
-    count: ffi::Py_ssize_t,
-    keywords: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    finish(|| {
-        // SAFETY: a fast call of the interpreter's.
-        unsafe {
-            let names = SEND.get().ok_or_else(|| PyRuntimeError::new_err("the module is not there yet"))?;
-            let [topic, value, key, headers, partition, timestamp] = names.sort("send", args, count, keywords)?;
-            value_of::<SendingProducer>(object).take(Given { topic, value, key, headers, partition, timestamp }, Kind::Call)
-        }
-    })
-}
+fast!(raw_send, "send", SEND, |_py, object, [topic, value, key, headers, partition, timestamp]| {
+    value_of::<SendingProducer>(object).take(Given { topic, value, key, headers, partition, timestamp }, Kind::Call)
+});
 
 /// Adds the class with its hot method.
 pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -22,8 +22,8 @@ _REFUSED = frozenset(
 class AIOKafkaProducer(_ottla.AioProducer):
     """Sends records, on the loop of the coroutine that starts it.
 
-    ``await send(...)`` gives a future of the record's metadata. A record goes out once ``send`` was called, awaited or not, and giving
-    up a wait, by a cancellation or a timeout, does not call it back.
+    ``await send(...)`` gives a future of the record's metadata. A record goes out once ``send`` was called, awaited or not, and
+    giving up a wait, by a cancellation or a timeout, does not call it back.
     """
 
     def __init__(self, *, loop: Any = None, **options: Any) -> None:
@@ -61,13 +61,7 @@ class AIOKafkaProducer(_ottla.AioProducer):
         return self._port
 
     async def _send_when_there_is_room(
-        self,
-        topic: str,
-        value: Any = None,
-        key: Any = None,
-        partition: int | None = None,
-        timestamp_ms: int | None = None,
-        headers: Any = None,
+        self, topic: Any, value: Any, key: Any, partition: Any, timestamp_ms: Any, headers: Any
     ) -> asyncio.Future[RecordMetadata]:
         """What ``send`` answers with if it can't take the record at once."""
         port = self._running()
