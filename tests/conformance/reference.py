@@ -8,7 +8,7 @@ functions answer (the library inside a confluent-kafka wheel: pip download --no-
 nothing is written: the files are compared with what the references say.
 
 The keys, by a rule that the driver has too (tests/src/bin/conformance/keys.rs): key 0 is empty; key i has 1 + i % 40 bytes, the
-high bytes of successive states of the generator s = s * 1664525 + 1013904223 (mod 2^32), which begins at i * 2654435761 (mod 2^32).
+high bytes of successive states of s = s * 1664525 + 1013904223 (mod 2^32), which begins at i * 2654435761 (mod 2^32).
 A file has one character a key, its partition as a digit or a letter in base 17, a hundred to the line.
 """
 

@@ -7,7 +7,8 @@ folder=.cache/librdkafka
 library() { find "$folder" -name 'librdkafka-*.so.1' -print -quit; }
 if ! [ -d "$folder" ] || [ -z "$(library)" ]; then
     mkdir -p "$folder"
-    "${PYTHON:-python3}" -m pip --quiet --disable-pip-version-check install --no-deps --root-user-action ignore --target "$folder" confluent-kafka
+    "${PYTHON:-python3}" -m pip --quiet --disable-pip-version-check install --no-deps --root-user-action ignore \
+        --target "$folder" confluent-kafka
 fi
 jar=$(find .cache/kafka -name 'kafka-clients-*.jar' -print -quit)
 "${PYTHON:-python3}" tests/conformance/reference.py --jar "$jar" --librdkafka "$(library)" "$@"

@@ -9,14 +9,14 @@
 #define PATIENCE 60000
 
 /* Ends the program where something is not so that no scenario expects. */
-#define CHECK(what, ...)                                                                                                          \
-    do {                                                                                                                          \
-        if (!(what)) {                                                                                                            \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #what);                                                            \
-            fprintf(stderr, __VA_ARGS__);                                                                                         \
-            fprintf(stderr, "\n");                                                                                                \
-            exit(1);                                                                                                              \
-        }                                                                                                                         \
+#define CHECK(what, ...)                                                                                                         \
+    do {                                                                                                                         \
+        if (!(what)) {                                                                                                           \
+            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #what);                                                           \
+            fprintf(stderr, __VA_ARGS__);                                                                                        \
+            fprintf(stderr, "\n");                                                                                               \
+            exit(1);                                                                                                             \
+        }                                                                                                                        \
     } while (0)
 
 static const char *topic;
@@ -178,6 +178,24 @@ static void send_one(const json *record) {
         put_error(rd_kafka_err2name(told.err), told.says);
     else
         printf("{\"partition\":%d,\"offset\":%lld}", told.partition, (long long)told.offset);
+}
+
+/* Sends a record until it is written. */
+static void send_again(const json *record) {
+    long long late = millis() + PATIENCE;
+    report told = {0};
+    if (!has_producer())
+        return;
+    do {
+        CHECK(millis() < late, "%s", told.says);
+        memset(&told, 0, sizeof(told));
+        produce(record, &told);
+        CHECK(!rd_kafka_flush(producer, PATIENCE), "flush");
+    } while (told.err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+    if (told.err)
+        put_error(rd_kafka_err2name(told.err), told.says);
+    else
+        printf("{\"partition\":%d}", told.partition);
 }
 
 static void send_each(const json *records) {
@@ -430,6 +448,8 @@ static void run(const json *step) {
     printf("{\"outcome\":");
     if (!strcmp(step->name, "send"))
         send_each(step);
+    else if (!strcmp(step->name, "send_again"))
+        send_again(step);
     else if (!strcmp(step->name, "send_together"))
         send_together(step);
     else if (!strcmp(step->name, "read"))

@@ -148,6 +148,18 @@ class Scenario {
     return { partition, offset: Number(baseOffset) }
   }
 
+  async send_again(record) {
+    const end = Date.now() + PATIENCE
+    for (;;) {
+      try {
+        const { partition } = await this.send_one(record)
+        return { partition }
+      } catch (e) {
+        if (e.name !== 'KafkaJSNumberOfRetriesExceeded' || Date.now() > end) throw e
+      }
+    }
+  }
+
   async send_together(records) {
     await this.#sent(records)
     return { delivered: records.length }

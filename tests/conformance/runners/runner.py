@@ -73,6 +73,12 @@ class Scenario:
         [(error, message)] = reports
         return failed(error) if error else {"partition": message.partition(), "offset": message.offset()}
 
+    def send_again(self, record):
+        end = time.monotonic() + PATIENCE
+        while (sent := self.send_one(record)).get("error") == "_MSG_TIMED_OUT":
+            assert time.monotonic() < end, sent
+        return sent if "error" in sent else {"partition": sent["partition"]}
+
     def send_together(self, records):
         self.open()
         errors = []

@@ -1,11 +1,13 @@
-//! The runner for Rust of the conformance scenarios: `ottla`'s calls as its users write them. tests/conformance/README.md tells the
-//! protocol.
+//! The runner for Rust of the conformance scenarios: `ottla`'s calls as its users write them. tests/conformance/README.md tells
+//! the protocol.
+
+#![allow(clippy::indexing_slicing, reason = "of JSON, where what is not there is null")]
 
 use std::error::Error as StdError;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
-use ottla::{BatchCursor, Client, ClientBuilder, Consumer, Delivery, Error, Producer, Record, StartAt};
+use ottla::{BatchCursor, Client, ClientBuilder, Consumer, Delivery, Error, ErrorKind, Producer, Record, StartAt};
 use serde_json::{Map, Value, json};
 
 /// Longer than anything takes that works.
@@ -167,6 +169,7 @@ impl Scenario {
                 return Ok(());
             }
             "send" => self.send(argument),
+            "send_again" => self.send_again(argument),
             "send_together" => self.send_together(argument),
             "read" => self.member().and_then(|member| read(member, argument)),
             "read_assigned" => self.assigned().and_then(|member| read(member, argument)),
@@ -207,6 +210,18 @@ impl Scenario {
             });
         }
         Ok(outcomes.into())
+    }
+
+    /// Sends a record until it is written.
+    fn send_again(&mut self, record: &Value) -> Result<Value, Failure> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.begin(record)?.wait() {
+                Ok(written) => return Ok(json!({"partition": written.partition})),
+                Err(error) if error.kind() == ErrorKind::MsgTimedOut && Instant::now() < end => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     fn begin(&mut self, record: &Value) -> Result<Delivery, Failure> {

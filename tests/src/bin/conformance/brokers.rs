@@ -8,7 +8,7 @@ use ottla_broker::Broker;
 use ottla_tests::kafka::{KafkaOptions, LiveKafka};
 
 use crate::Failure;
-use crate::data::Data;
+use crate::data::Scenario;
 
 /// No runner waits longer for the others.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -37,9 +37,9 @@ impl Brokers {
     }
 
     /// Creates each scenario's topic for each face.
-    pub(crate) fn create_topics(&self, data: &Data, faces: &[&str]) -> Result<(), Failure> {
+    pub(crate) fn create_topics(&self, scenarios: &[&Scenario], faces: &[&str]) -> Result<(), Failure> {
         let client = Client::connect_blocking(&self.servers())?;
-        for scenario in &data.scenarios {
+        for scenario in scenarios {
             for (face, partitions) in faces.iter().filter_map(|face| Some((face, scenario.partitions()?))) {
                 let topic = NewTopic::new(scenario.topic(face)).partitions(partitions).replication_factor(1);
                 let topic = scenario.topic_config().fold(topic, |topic, (name, value)| topic.config(name, value));

@@ -143,3 +143,48 @@ fn shown(value: &Value) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    fn data() -> Data {
+        Data::read(&ottla_tests::kafka::workspace_root().join("tests/conformance")).unwrap()
+    }
+
+    fn found(data: &Data, name: &str, face: &str, outcomes: &[Value]) -> Vec<String> {
+        let scenario = data.scenarios.iter().find(|scenario| scenario.name == name).unwrap();
+        differences(data, scenario, face, outcomes).unwrap()
+    }
+
+    #[test]
+    fn what_is_expected_is_no_difference_and_what_is_not_is() {
+        let (data, name) = (data(), "an unknown partition");
+        let outcome =
+            |error: &str, says: &str, offset: i64| [json!([{"error": error, "says": says}, {"partition": 1, "offset": offset}])];
+        assert_eq!(found(&data, name, "python", &outcome("_UNKNOWN_PARTITION", "no partition 7", 0)), [""; 0]);
+        assert_eq!(found(&data, name, "node", &outcome("KafkaJSNonRetriableError UnknownPartition", "7", 0)), [""; 0]);
+        assert_eq!(found(&data, name, "python", &outcome("_UNKNOWN_PARTITION", "no such one", 0)).len(), 1, "words");
+        assert_eq!(found(&data, name, "node", &outcome("_UNKNOWN_PARTITION", "7", 0)).len(), 1, "another face's name");
+        assert_eq!(found(&data, name, "c", &outcome("_UNKNOWN_TOPIC", "7", 1)).len(), 2, "a code and an offset");
+        assert_eq!(found(&data, name, "c", &[json!([{"partition": 1, "offset": 0}])]).len(), 1, "a record less");
+        assert_eq!(found(&data, name, "c", &[json!({"error": "_FAIL", "says": ""})]).len(), 1, "no producer at all");
+        assert!(!found(&data, name, "c", &[]).is_empty(), "no outcome");
+    }
+
+    #[test]
+    fn a_key_on_another_partition_is_a_difference() {
+        let (data, name) = (data(), "keys by murmur2 as Java's client puts them");
+        let partitions = data.partitions("murmur2").unwrap();
+        let keys = data.records(&Value::Null);
+        let record = |(key, partition): (&Value, i32)| json!({"at": [partition, 0], "key": key["key"], "value": null, "headers": [], "timestamp": 1});
+        let mut read: Vec<Value> = keys.iter().zip(partitions).map(record).collect();
+        let delivered = json!({"delivered": 10_000});
+        assert_eq!(found(&data, name, "rust", &[delivered.clone(), read.clone().into()]), [""; 0]);
+        read[17]["at"][0] = json!((read[17]["at"][0].as_i64().unwrap() + 1) % 17);
+        assert_eq!(found(&data, name, "rust", &[delivered.clone(), read.clone().into()]).len(), 1);
+        read.pop();
+        assert!(!found(&data, name, "rust", &[delivered, read.into()]).is_empty());
+    }
+}

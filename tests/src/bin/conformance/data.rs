@@ -53,6 +53,7 @@ impl Data {
                 Value::Object(plan) if plan.contains_key("while_both") => {
                     plan.iter().map(|(name, records)| (name.clone(), Value::Array(self.records(records)))).collect()
                 }
+                Value::Object(_) if name == "send_again" => record(argument),
                 Value::Number(_) | Value::String(_) if name != "send_together" => argument.clone(),
                 _ => self.records(argument).into(),
             };
@@ -111,6 +112,11 @@ impl Scenario {
         let own = &self.written["differs"][face]["expect"];
         let all = if own.is_array() { own } else { &self.written["expect"] };
         all.as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether it has something done to the brokers.
+    pub(crate) fn asks(&self) -> bool {
+        self.steps().iter().any(|step| step.get("ask").is_some())
     }
 
     /// The codec that the batches in the log are to have, if it matters.

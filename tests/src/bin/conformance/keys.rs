@@ -1,4 +1,4 @@
-//! The keys of tests/conformance/partitions, and where the reference clients put them. reference.py tells the rule, and writes them.
+//! The keys of tests/conformance/partitions, and where the reference clients put them. reference.py tells the rule.
 
 use std::io;
 use std::path::Path;

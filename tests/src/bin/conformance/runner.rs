@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -155,12 +155,10 @@ impl Runner {
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         drop(self.stdin.take());
         // Its standard output ends with it.
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => return Err(format!("a line that nobody asked for: {line}").into()),
-                Err(std::sync::mpsc::RecvTimeoutError::Timeout) => return Err(format!("it does not end: {}", self.end()).into()),
-                Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-            }
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => return Err(format!("a line that nobody asked for: {line}").into()),
+            Err(RecvTimeoutError::Timeout) => return Err(format!("it does not end: {}", self.end()).into()),
+            Err(RecvTimeoutError::Disconnected) => {}
         }
         let status = self.child.wait()?;
         if status.success() { Ok(()) } else { Err(format!("not a good end: {}", self.end()).into()) }
