@@ -32,7 +32,8 @@ test-only: ## all tests, without set-up and lint
 	cargo test -p ottla-simulation --features mutants --test mutants --locked
 
 # A command beside a live Apache Kafka, found in OTTLA_LIVE_KAFKA: a new one, or the one that is in the environment already.
-WITH_KAFKA = cargo build --quiet --locked -p ottla-tests --bin with_kafka && "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/with_kafka"
+WITH_KAFKA = cargo build --quiet --locked -p ottla-tests --bin with_kafka && \
+	"$${CARGO_TARGET_DIR:-$(CURDIR)/target}/debug/with_kafka"
 
 test-faces: ## the tests of the faces of other languages, beside one live Kafka (C's programs are part of test-only)
 	@$(MAKE) --no-print-directory check-c-header
