@@ -108,7 +108,7 @@ c-header: $(CBINDGEN) ## write c-include/rdkafka.h from bindings/c
 check-c-header: $(CBINDGEN) ## whether c-include/rdkafka.h is what bindings/c says, and compiles as C99 and C++17
 	@CBINDGEN=$(abspath $(CBINDGEN)) bindings/c/header/check.sh
 
-test-c: setup-rust check-c-header ## the C face: its header, C programs, kcat, on broker-lite
+test-c: setup-rust check-c-header ## the C face: its header, C programs, kcat, on broker-lite and a live Kafka
 	cargo test -p ottla-c --locked
 
 c: setup-rust ## the C library, its headers and its pkg-config file into dist/c
