@@ -13,8 +13,8 @@ bench [--records N] [--slow-records N] [--runs N] [--clients LIST] [--only LIST]
                   ottla-kafka,ottla-node (in faces, each beside its peer); all of them unless said. Without --only those cases
                   run that the named clients have
   --records       3000000: so many in a run
-  --slow-records  300000: so many for aiokafka, kafka-python and KafkaJS (a tenth of them for KafkaJS's single sends); CPU is
-                  a record's, so the figures can be compared
+  --slow-records  300000: so many for aiokafka, for kafka-python and for what KafkaJS sends (a tenth of them one by one); CPU
+                  is a record's, so the figures can be compared
   --runs          5: so many of each, in turns
 
 The CPU is the whole process', all threads' user and system time, from when the client has been made (and started or connected,
