@@ -170,6 +170,11 @@ impl Port {
         Ok(records)
     }
 
+    /// How many records are under way.
+    fn under_way(&self, py: Python<'_>) -> usize {
+        self.state.with(py, |state| state.records.len())
+    }
+
     /// Runs no more calls; those under way are given up.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let calls = self.state.with(py, |state| {

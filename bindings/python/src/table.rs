@@ -41,6 +41,11 @@ impl Table {
         }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// Gives all of them back, some of which are null.
     pub(crate) fn take_all(&mut self) -> Vec<*mut ffi::PyObject> {
         self.free.clear();
