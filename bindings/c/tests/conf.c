@@ -31,6 +31,12 @@ static void configuration(void) {
     CHECK(rd_kafka_conf_set(conf, "dr_cb", "x", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "callback");
     CHECK(rd_kafka_conf_set(conf, "sasl.username", "someone", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "does not act");
     CHECK(strstr(text, "does not act yet"), "%s", text);
+    CHECK(rd_kafka_conf_set(conf, "compression.type", "inherit", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "from whom");
+    CHECK(!rd_kafka_topic_conf_set(topic, "compression.type", "inherit", text, sizeof(text)), "%s", text);
+    CHECK(!rd_kafka_topic_conf_set(topic, "enable.auto.commit", "false", text, sizeof(text)), "%s", text);
+    CHECK(!rd_kafka_topic_conf_set(topic, "auto.commit.interval.ms", "100", text, sizeof(text)), "%s", text);
+    CHECK(!rd_kafka_topic_conf_get(topic, "auto.commit.enable", text, &size) && !strcmp(text, "false"), "%s", text);
+    size = sizeof(text);
     text[3] = '#';
     CHECK(rd_kafka_conf_set(conf, "nope", "x", text, 3) == RD_KAFKA_CONF_UNKNOWN && text[2] == 0 && text[3] == '#', "room");
     set(conf, "linger.ms", "7");

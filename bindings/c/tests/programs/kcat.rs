@@ -1,14 +1,10 @@
 //! kcat as the system has it, its binary unmodified, with our library in the place of the one that it was built with.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails so")]
-
-mod support;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use support::{libraries, make_topic, on_both, ran};
+use crate::support::{libraries, make_topic, on_both, ran};
 
 /// Runs kcat with what it reads.
 fn kcat(test: &str, arguments: &[&str], input: &str) -> Output {

@@ -1,7 +1,10 @@
-//! C programs, compiled against the header and linked with the library, on a broker in this process.
+//! C programs, compiled against the header and linked with the library, and kcat, on a broker in this process and on a live Apache
+//! Kafka.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails so")]
 
+mod kcat;
+#[path = "../support/mod.rs"]
 mod support;
 
 use ottla_bindings::TestBroker;
