@@ -5,10 +5,11 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use ottla::Rebalance;
 
 use crate::boundary::{Deadline, write_text};
-use crate::consumer::{committed_list, rebalance_code};
+use crate::consumer::committed_list;
 use crate::error::{NO_ERROR, rd_kafka_err2str};
 use crate::handle::{rd_kafka_s, yields};
 use crate::list;
+use crate::member::rebalance_code;
 use crate::message::{rd_kafka_message_destroy, rd_kafka_message_errstr};
 use crate::op::Op;
 use crate::queue::{Item, rd_kafka_queue_s};

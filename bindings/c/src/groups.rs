@@ -10,7 +10,7 @@ use ottla_bindings::wait::{Waited, wait};
 use crate::boundary::{c_string, limit, text};
 use crate::error::{INVALID_ARG, NO_ERROR, TIMED_OUT, TRANSPORT, code};
 use crate::handle::{of, rd_kafka_s};
-use crate::metadata::rd_kafka_metadata_broker;
+use crate::metadata::{count, rd_kafka_metadata_broker};
 use crate::types::rd_kafka_resp_err_t;
 
 /// A member of a group (`struct rd_kafka_group_member_info`).
@@ -75,10 +75,6 @@ struct Owned {
     members: Vec<Vec<rd_kafka_group_member_info>>,
     texts: Vec<CString>,
     bytes: Vec<Vec<u8>>,
-}
-
-fn count(length: usize) -> c_int {
-    c_int::try_from(length).unwrap_or(c_int::MAX)
 }
 
 impl Owned {

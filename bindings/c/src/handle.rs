@@ -17,9 +17,9 @@ use ottla_bindings::wait::{Waited, wait};
 
 use crate::boundary::{Deadline, c_string, limit, text, write_text};
 use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
-use crate::consumer::Member;
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
 use crate::event;
+use crate::member::Member;
 use crate::misc::log_line;
 use crate::op::Op;
 use crate::produce::Outlet;

@@ -23,6 +23,7 @@ pub mod handle;
 pub mod headers;
 pub mod list;
 mod log;
+mod member;
 pub mod message;
 pub mod metadata;
 pub mod misc;

@@ -84,7 +84,8 @@ struct Owned {
     ids: Vec<Vec<i32>>,
 }
 
-fn count(length: usize) -> c_int {
+/// A length for C.
+pub(crate) fn count(length: usize) -> c_int {
     c_int::try_from(length).unwrap_or(c_int::MAX)
 }
 

@@ -8,12 +8,13 @@ use ottla_bindings::wait::{Waited, wait};
 
 use crate::boundary::{limit, text};
 use crate::conf::{OffsetCommitCb, Opaque};
-use crate::consumer::{Member, answered, member};
+use crate::consumer::{answered, member};
 use crate::drive::drive;
 use crate::error::{INVALID_ARG, NO_ERROR, NO_OFFSET, STATE, TIMED_OUT, code, rd_kafka_error_s};
 use crate::event;
 use crate::handle::{of, rd_kafka_s};
 use crate::list;
+use crate::member::Member;
 use crate::op::Op;
 use crate::queue::rd_kafka_queue_s;
 use crate::topic::rd_kafka_topic_s;

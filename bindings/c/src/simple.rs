@@ -10,9 +10,10 @@ use ottla_bindings::fork::Kept;
 
 use crate::boundary::Deadline;
 use crate::conf::ConsumeCb;
-use crate::consumer::{next_message, start};
+use crate::consumer::next_message;
 use crate::error::{CONFLICT, INVALID_ARG, NO_ERROR, STATE, TIMED_OUT, UNKNOWN_PARTITION, code, set_last};
 use crate::handle::{lock, rd_kafka_s, yields};
+use crate::member::start;
 use crate::message::rd_kafka_message_destroy;
 use crate::queue::{Item, Source, rd_kafka_queue_s};
 use crate::topic::rd_kafka_topic_s;
