@@ -2,22 +2,9 @@
 
 #include "json.h"
 
-#include <librdkafka/rdkafka.h>
+#include "check.h"
+
 #include <time.h>
-
-/* How long anything may take, in ms, before it counts as hung. */
-#define PATIENCE 60000
-
-/* Ends the program where something is not so that no scenario expects. */
-#define CHECK(what, ...)                                                                                                         \
-    do {                                                                                                                         \
-        if (!(what)) {                                                                                                           \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #what);                                                           \
-            fprintf(stderr, __VA_ARGS__);                                                                                        \
-            fprintf(stderr, "\n");                                                                                               \
-            exit(1);                                                                                                             \
-        }                                                                                                                        \
-    } while (0)
 
 static const char *topic;
 static const json *scenario;
@@ -81,7 +68,7 @@ static void put_error(const char *name, const char *says) {
 }
 
 /* A client of the scenario's properties for it; null, and the error printed, where it can't be had. */
-static rd_kafka_t *client(rd_kafka_type_t type, const char *which, rd_kafka_conf_t *conf) {
+static rd_kafka_t *client_of(rd_kafka_type_t type, const char *which, rd_kafka_conf_t *conf) {
     const json *property;
     rd_kafka_t *rk;
     char errstr[1024];
@@ -164,7 +151,7 @@ static int has_producer(void) {
         return 1;
     conf = rd_kafka_conf_new();
     rd_kafka_conf_set_dr_msg_cb(conf, on_report);
-    producer = client(RD_KAFKA_PRODUCER, "producer", conf);
+    producer = client_of(RD_KAFKA_PRODUCER, "producer", conf);
     return producer != NULL;
 }
 
@@ -237,7 +224,7 @@ static void send_together(const json *records) {
 /* A consumer that subscribes to the topic, or to which its first partition is assigned. */
 static rd_kafka_t *consumer(int is_assigned) {
     rd_kafka_topic_partition_list_t *topics;
-    rd_kafka_t *rk = client(RD_KAFKA_CONSUMER, "consumer", rd_kafka_conf_new());
+    rd_kafka_t *rk = client_of(RD_KAFKA_CONSUMER, "consumer", rd_kafka_conf_new());
     if (!rk)
         return NULL;
     CHECK(!rd_kafka_poll_set_consumer(rk), "poll_set_consumer");

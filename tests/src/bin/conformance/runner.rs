@@ -75,6 +75,7 @@ impl Built {
         let program = folder.join("runner");
         let mut cc = Command::new("cc");
         cc.args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-I"]).arg(self.root.join("c-include"));
+        cc.arg("-I").arg(self.root.join("bindings/c/tests"));
         cc.arg(self.runners().join("runner.c")).arg("-o").arg(&program).arg(&link).args(["-lpthread", "-lm"]);
         let compiled = cc.output().map_err(|error| format!("a C compiler, cc: {error}"))?;
         if !compiled.status.success() {
