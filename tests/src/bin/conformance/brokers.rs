@@ -1,6 +1,7 @@
 //! The two kinds of brokers that the scenarios run against, and what a scenario may have done to them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use ottla::{Client, NewTopic};
@@ -39,14 +40,19 @@ impl Brokers {
     /// Creates each scenario's topic for each face.
     pub(crate) fn create_topics(&self, scenarios: &[&Scenario], faces: &[&str]) -> Result<(), Failure> {
         let client = Client::connect_blocking(&self.servers())?;
-        for scenario in scenarios {
-            for (face, partitions) in faces.iter().filter_map(|face| Some((face, scenario.partitions()?))) {
+        let of_face = |face: &str| -> Result<(), Failure> {
+            for (scenario, partitions) in scenarios.iter().filter_map(|scenario| Some((scenario, scenario.partitions()?))) {
                 let topic = NewTopic::new(scenario.topic(face)).partitions(partitions).replication_factor(1);
                 let topic = scenario.topic_config().fold(topic, |topic, (name, value)| topic.config(name, value));
                 client.admin().create_topic_blocking(topic)?;
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        // The faces' topics side by side: each waits for its own.
+        thread::scope(|scope| {
+            let creating: Vec<_> = faces.iter().map(|face| scope.spawn(|| of_face(face))).collect();
+            creating.into_iter().try_for_each(|created| created.join().map_err(|_| "a panic while creating topics")?)
+        })
     }
 
     fn act(&mut self, what: &str) -> Result<(), Failure> {
