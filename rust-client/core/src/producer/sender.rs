@@ -16,8 +16,8 @@ use news::News;
 use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
 use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use ottla_protocol::{Text, Uuid};
-use sequences::Sequences;
 pub(super) use sequences::after;
+use sequences::{Sequences, is_behind};
 
 use super::accumulator::{Accumulator, Edge, Partition, Taken};
 use super::batch::ProducerBatch;
@@ -410,6 +410,11 @@ impl Sender {
         }
         let ProducerId::Known { id, epoch } = self.producer_id else { return None };
         let lane = self.lanes.get_mut(&index)?;
+        // A broker that knows nothing of a producer takes any sequence for the first. Were the second batch under way already when
+        // it refuses the first (its leadership is new to it), that one could never come before the other any more.
+        if !idle && !lane.sequences.has_acked() {
+            return None;
+        }
         if !lane.sequences.is_of(id, epoch) {
             if !idle {
                 return None;

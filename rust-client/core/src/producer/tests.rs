@@ -115,6 +115,17 @@ impl Harness {
         harness
     }
 
+    /// With a first record of partition 0 acknowledged: several batches may be under way from now on.
+    pub(super) fn begun(settings: ProducerSettings) -> Self {
+        let mut harness = Self::new(settings, 1);
+        let mut first = harness.send(b"first");
+        harness.advance(Duration::from_millis(5));
+        let token = harness.take_requests()[0].0;
+        harness.answer(token, ErrorCode::None, 0);
+        assert!(first.try_result().unwrap().is_ok());
+        harness
+    }
+
     pub(super) fn without_metadata(settings: ProducerSettings) -> Self {
         let clock = Arc::new(TestClock(AtomicU64::new(1_000_000)));
         let woken = Arc::new(AtomicBool::new(false));
@@ -225,10 +236,10 @@ fn a_batch_lingers_and_then_goes_with_what_it_has() {
 
 #[test]
 fn batches_of_a_broken_connection_go_again_in_order_with_their_sequences() {
-    let mut harness = Harness::new(settings(), 1);
+    let mut harness = Harness::begun(settings());
     let mut handles = filled(&mut harness, 3);
     let first = harness.take_requests();
-    assert_eq!(first.iter().map(|(_, h)| h.base_sequence).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(first.iter().map(|(_, h)| h.base_sequence).collect::<Vec<_>>(), [1, 2, 3]);
     harness.cut(&first.iter().map(|(token, _)| *token).collect::<Vec<_>>());
     assert!(harness.take_requests().is_empty(), "a backoff comes first");
     harness.sender.on_connected(1);
@@ -240,14 +251,14 @@ fn batches_of_a_broken_connection_go_again_in_order_with_their_sequences() {
             harness.answer(token, ErrorCode::None, i64::from(header.base_sequence));
         }
     }
-    assert_eq!(sequences, [0, 1, 2]);
+    assert_eq!(sequences, [1, 2, 3]);
     let offsets: Vec<i64> = handles.iter_mut().map(|h| h.try_result().unwrap().unwrap().offset).collect();
-    assert_eq!(offsets, [0, 1, 2]);
+    assert_eq!(offsets, [1, 2, 3]);
 }
 
 #[test]
 fn while_a_batch_is_to_go_again_the_next_ones_wait_behind_it() {
-    let mut harness = Harness::new(settings(), 1);
+    let mut harness = Harness::begun(settings());
     let _handles = filled(&mut harness, 3);
     let requests = harness.take_requests();
     harness.answer(requests[0].0, ErrorCode::NotEnoughReplicas, -1);
@@ -263,12 +274,52 @@ fn while_a_batch_is_to_go_again_the_next_ones_wait_behind_it() {
             harness.answer(token, ErrorCode::None, 0);
         }
     }
-    assert_eq!(sent, [(0, 0), (0, 1), (0, 2)], "expected refusals behind a retry change no epoch");
+    assert_eq!(sent, [(0, 1), (0, 2), (0, 3)], "expected refusals behind a retry change no epoch");
+}
+
+#[test]
+fn until_the_first_batch_is_acknowledged_no_other_is_under_way() {
+    let mut harness = Harness::new(settings(), 1);
+    let mut handles = filled(&mut harness, 3);
+    // A broker that knows nothing of the producer would take any of them for its first.
+    let mut sent = Vec::new();
+    for code in [ErrorCode::NotLeaderOrFollower, ErrorCode::None] {
+        harness.advance(Duration::from_secs(2));
+        let requests = harness.take_requests();
+        sent.push(requests.iter().map(|(_, header)| header.base_sequence).collect::<Vec<_>>());
+        harness.answer(requests[0].0, code, 0);
+    }
+    assert_eq!(sent, [[0], [0]]);
+    let rest = harness.take_requests();
+    assert_eq!(rest.iter().map(|(_, header)| header.base_sequence).collect::<Vec<_>>(), [1, 2]);
+    rest.iter().for_each(|(token, header)| harness.answer(*token, ErrorCode::None, i64::from(header.base_sequence)));
+    let offsets: Vec<i64> = handles.iter_mut().map(|h| h.try_result().unwrap().unwrap().offset).collect();
+    assert_eq!(offsets, [0, 1, 2]);
+}
+
+#[test]
+fn a_batch_that_can_t_come_before_the_next_any_more_is_numbered_anew() {
+    let mut harness = Harness::begun(settings());
+    let mut handles = filled(&mut harness, 2);
+    let requests = harness.take_requests();
+    // A broker that has forgotten the producer refuses one, and takes the next for its first.
+    harness.answer(requests[0].0, ErrorCode::NotLeaderOrFollower, -1);
+    harness.answer(requests[1].0, ErrorCode::None, 7);
+    harness.advance(Duration::from_secs(2));
+    let again = harness.take_requests();
+    assert_eq!(again.iter().map(|(_, h)| (h.producer_epoch, h.base_sequence)).collect::<Vec<_>>(), [(0, 1)]);
+    harness.answer(again[0].0, ErrorCode::OutOfOrderSequenceNumber, -1);
+    harness.advance(Duration::from_secs(2));
+    let anew = harness.take_requests();
+    assert_eq!(anew.iter().map(|(_, h)| (h.producer_epoch, h.base_sequence)).collect::<Vec<_>>(), [(1, 0)]);
+    harness.answer(anew[0].0, ErrorCode::None, 8);
+    let offsets: Vec<i64> = handles.iter_mut().map(|h| h.try_result().unwrap().unwrap().offset).collect();
+    assert_eq!(offsets, [8, 7]);
 }
 
 #[test]
 fn a_lost_producer_state_starts_a_new_epoch_at_zero() {
-    let mut harness = Harness::new(settings(), 1);
+    let mut harness = Harness::begun(settings());
     let _handles = filled(&mut harness, 2);
     let requests = harness.take_requests();
     harness.answer(requests[0].0, ErrorCode::None, 0);

@@ -8,7 +8,7 @@ use ottla_protocol::messages::init_producer_id::InitProducerIdResponse;
 use ottla_protocol::messages::produce::{PartitionProduceResponse, ProduceResponse};
 use ottla_protocol::{ErrorCode, Text};
 
-use super::{Command, InFlight, ProducerId, Sender, Timer, after};
+use super::{Command, InFlight, ProducerId, Sender, Timer, after, is_behind};
 use crate::error::{Error, ErrorKind};
 use crate::metadata::{BrokerInfo, Cluster, LeaderHint, backoff};
 use crate::producer::accumulator::Partition;
@@ -253,8 +253,8 @@ impl Sender {
             (Some(ErrorCode::OutOfOrderSequenceNumber), Some(lane)) => {
                 let end = |batch: &ProducerBatch| after(batch.header.base_sequence, batch.header.records_count);
                 let expected = lane.held.back().map_or_else(|| lane.sequences.expected(), end);
-                if batch.header.base_sequence != expected && !lane.sequences.is_unresolved() {
-                    // Behind a batch that is still to come this is right.
+                if is_behind(expected, batch.header.base_sequence) && !lane.sequences.is_unresolved() {
+                    // Behind a batch that is still to come this is right. Before what the log ends with it never comes right.
                     return Verdict::Retry;
                 }
                 let tells = |next: &ProducerBatch| next.in_doubt && next.header.base_sequence == end(batch);

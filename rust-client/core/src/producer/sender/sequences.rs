@@ -90,6 +90,12 @@ pub(in crate::producer) fn after(sequence: i32, records: i32) -> i32 {
     i32::try_from(next).unwrap_or(0)
 }
 
+/// Whether `first` comes before `second`, of which no more than half of all sequences are under way.
+pub(super) fn is_behind(first: i32, second: i32) -> bool {
+    let distance = second.wrapping_sub(first) & i32::MAX;
+    distance > 0 && distance <= i32::MAX / 2
+}
+
 #[cfg(test)]
 mod tests {
     use ottla_protocol::record::{Attributes, BatchMeta};
@@ -104,6 +110,8 @@ mod tests {
     #[test]
     fn numbers_follow_one_another_and_wrap() {
         assert_eq!((after(0, 5), after(i32::MAX, 1), after(i32::MAX - 1, 3)), (5, 0, 1));
+        assert!(is_behind(0, 1) && !is_behind(1, 0) && !is_behind(3, 3));
+        assert!(is_behind(i32::MAX, 0) && is_behind(i32::MAX - 1, 4) && !is_behind(4, i32::MAX - 1));
         let mut sequences = Sequences::new();
         sequences.restart(7, 1);
         let (mut first, mut second) = (batch(3), batch(2));
