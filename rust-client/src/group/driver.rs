@@ -21,6 +21,7 @@ use ottla_protocol::{Request, Text};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::missing::Missing;
 use super::{Group, Inner, positions, there};
 use crate::client::ClientInner;
 use crate::consumer::Work;
@@ -67,13 +68,24 @@ pub(super) struct Driver {
     /// What the membership was told of them last.
     told: Option<GroupTopics>,
     assign: Option<Assign>,
+    missing: Missing,
     closed: bool,
 }
 
 impl Driver {
     pub(super) fn new(group: Arc<Group>, state: watch::Sender<State>) -> Self {
         let id = group.client.fork_rng().next_u64();
-        Self { group, state, tasks: JoinSet::new(), id, followed: BTreeSet::new(), told: None, assign: None, closed: false }
+        Self {
+            group,
+            state,
+            tasks: JoinSet::new(),
+            id,
+            followed: BTreeSet::new(),
+            told: None,
+            assign: None,
+            missing: Missing::default(),
+            closed: false,
+        }
     }
 
     pub(super) async fn run(mut self) {
@@ -85,6 +97,7 @@ impl Driver {
                 self.carry_out(one);
             }
             self.on_metadata();
+            let deadline = deadline.min(self.tell_missing());
             self.serve_alone();
             if again {
                 continue;
@@ -320,6 +333,20 @@ impl Driver {
                 self.group.event(MembershipEvent::TopicsChanged(topics));
             }
         }
+    }
+
+    /// Tells of topics that are subscribed to and are not there; when to look again at the latest.
+    fn tell_missing(&mut self) -> Instant {
+        let group = &self.group;
+        let inner = group.inner();
+        if inner.close_by.is_some() {
+            return Instant::FAR_FUTURE;
+        }
+        let cluster = group.client.cluster();
+        let (told, again) = self.missing.look(group.now(), &inner.named, &cluster, group.timeouts.unknown_topic);
+        drop(inner);
+        told.into_iter().for_each(|error| group.consumer.push_work(Work::Error(error)));
+        again
     }
 
     /// Answers what is asked when nobody of the application is there any more.

@@ -7,6 +7,7 @@ mod builder;
 mod closing;
 mod driver;
 mod listener;
+mod missing;
 mod questions;
 mod subscription;
 
@@ -66,6 +67,7 @@ struct Timeouts {
     retry_max: Duration,
     require_stable: bool,
     may_create: bool,
+    unknown_topic: Duration,
 }
 
 struct Inner {
@@ -83,6 +85,8 @@ struct Inner {
     /// Given up, and not answered yet.
     revoking: BTreeMap<TopicPartition, Arc<Position>>,
     subscribed: bool,
+    /// What is subscribed to by name.
+    named: BTreeSet<Text>,
     /// What is subscribed to, if by pattern, and what was found to match.
     patterns: Option<Patterns>,
     /// By when the consumer has to be closed.
@@ -168,6 +172,7 @@ impl Group {
             initialize_error: None,
             revoking: BTreeMap::new(),
             subscribed: false,
+            named: BTreeSet::new(),
             patterns: None,
             close_by: None,
             close_error: None,
@@ -180,6 +185,7 @@ impl Group {
             retry_max: retry_backoff_max,
             require_stable: consumer_config.isolation_level == ottla_core::config::IsolationLevel::ReadCommitted,
             may_create: consumer_config.allow_auto_create_topics,
+            unknown_topic: consumer_config.topic_metadata_propagation_max,
         };
         let (state, settled) = watch::channel(MemberState::Unsubscribed);
         let group = Arc::new(Self {
@@ -244,6 +250,7 @@ impl Group {
             return Err(Error::new(ErrorKind::State, what));
         }
         inner.subscribed = !topics.is_empty() || patterns;
+        inner.named.clone_from(&topics);
         if patterns {
             if inner.patterns.is_none() {
                 self.client.follow_all(true);

@@ -93,6 +93,21 @@ async fn one_that_waits_for_records_polls_all_the_while() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_subscribes_to_a_topic_that_is_not_there_is_told_and_reads_it_once_it_is() {
+    let (broker, client) = on_paused_time_with(&[("topic.metadata.propagation.max.ms", "20000")]);
+    let consumer = client.consumer_builder().group("g").build().unwrap();
+    consumer.subscribe(["not-there"]).unwrap();
+    let start = tokio::time::Instant::now();
+    let error = consumer.next_timeout(Duration::from_secs(60)).await.unwrap_err();
+    assert!(start.elapsed() >= Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!((error.code(), error.topic()), (Some(ErrorCode::UnknownTopicOrPartition), Some("not-there")));
+    assert!(error.is_retriable() && error.to_string().contains("topic.metadata.propagation.max.ms"), "{error}");
+    assert!(consumer.next_timeout(Duration::from_secs(600)).await.unwrap().is_none(), "once");
+    broker.create_topic("not-there", 1).unwrap();
+    until(&[&consumer], || assigned(&consumer).len() == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn close_ends_in_time_without_a_coordinator() {
     let (broker, client) = on_paused_time();
     let consumer = member(&client, &[("close.timeout.ms", "5000")]);
