@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from . import _ottla
 from ._config import Configuration, value_text
 from ._error import refused
+from ._later import later
 from ._metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata, list_topics
 
 __all__ = ["AdminClient", "BrokerMetadata", "ClusterMetadata", "NewTopic", "PartitionMetadata", "TopicMetadata"]
@@ -45,6 +46,13 @@ class NewTopic:
         return isinstance(other, NewTopic) and vars(self) == vars(other)
 
 
+@later(
+    "create_partitions describe_topics describe_cluster describe_configs alter_configs incremental_alter_configs list_groups "
+    "list_consumer_groups describe_consumer_groups delete_consumer_groups list_consumer_group_offsets "
+    "alter_consumer_group_offsets create_acls describe_acls delete_acls describe_user_scram_credentials "
+    "alter_user_scram_credentials list_offsets delete_records elect_leaders set_sasl_credentials",
+    refused,
+)
 class AdminClient:
     """Looks at topics and changes them. Calls answer with futures, one for each topic."""
 
@@ -107,16 +115,3 @@ class AdminClient:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _LATER:
-            raise refused(f"AdminClient.{name}")
-        raise AttributeError(f"AdminClient has no attribute {name!r}")
-
-
-_LATER = frozenset(
-    "create_partitions describe_topics describe_cluster describe_configs alter_configs incremental_alter_configs list_groups "
-    "list_consumer_groups describe_consumer_groups delete_consumer_groups list_consumer_group_offsets "
-    "alter_consumer_group_offsets create_acls describe_acls delete_acls describe_user_scram_credentials "
-    "alter_user_scram_credentials list_offsets delete_records elect_leaders set_sasl_credentials".split()
-)

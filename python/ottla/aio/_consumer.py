@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from .. import _model, _ottla
+from .._later import later
 from ..kafka._consumer import ConsumerRebalanceListener, deserializer, matching, named, native, strategies, told
 from ..kafka._options import properties, servers
 from ._loop import TURN, Port, call, unclosed
@@ -22,6 +23,7 @@ _REFUSED = frozenset("ssl_context sasl_oauth_token_provider sasl_kerberos_servic
 Offsets = dict[TopicPartition, "int | OffsetAndMetadata | tuple[int, str]"]
 
 
+@later("last_poll_timestamp last_stable_offset partitions_for_topic seek_to_committed topics")
 class AIOKafkaConsumer(_ottla.AioConsumer):
     """Reads records, on the loop of the coroutine that starts it: ``async for``, ``getone``, ``getmany``.
 
@@ -357,11 +359,3 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
     def __del__(self) -> None:
         if not self.__dict__.get("_closed", True):
             unclosed(self, self._port)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _LATER:
-            raise NotImplementedError(f"AIOKafkaConsumer.{name} is not there yet (see COMPAT.md)")
-        raise AttributeError(f"AIOKafkaConsumer has no attribute {name!r}")
-
-
-_LATER = frozenset("last_poll_timestamp last_stable_offset partitions_for_topic seek_to_committed topics".split())

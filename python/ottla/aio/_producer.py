@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Self
 
 from .. import _ottla
+from .._later import later
 from .._producer import sending
 from ..kafka._options import properties, servers
 from ._loop import Port, call, unclosed
@@ -19,6 +20,10 @@ _REFUSED = frozenset(
 )
 
 
+@later(
+    "create_batch send_batch begin_transaction commit_transaction abort_transaction transaction "
+    "send_offsets_to_transaction client"
+)
 class AIOKafkaProducer(_ottla.AioProducer):
     """Sends records, on the loop of the coroutine that starts it.
 
@@ -119,14 +124,3 @@ class AIOKafkaProducer(_ottla.AioProducer):
     def __del__(self) -> None:
         if not self.__dict__.get("_closed", True):
             unclosed(self, self._port)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _LATER:
-            raise NotImplementedError(f"AIOKafkaProducer.{name} is not there yet (see COMPAT.md)")
-        raise AttributeError(f"AIOKafkaProducer has no attribute {name!r}")
-
-
-_LATER = frozenset(
-    "create_batch send_batch begin_transaction commit_transaction abort_transaction transaction send_offsets_to_transaction "
-    "client".split()
-)

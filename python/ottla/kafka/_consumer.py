@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 from .. import _model, _ottla
 from .._error import KafkaException
+from .._later import later
 from ._options import properties
 from .errors import IllegalStateError, KafkaConfigurationError, translated
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
@@ -98,6 +99,7 @@ def call(function: Callable[..., _T], *args: Any) -> _T:
         raise translated(exception) from None
 
 
+@later("metrics group_metadata bootstrap")
 class KafkaConsumer(_ottla.Consumer):
     """Reads records: iterate over it, or ``poll`` for several together."""
 
@@ -343,8 +345,3 @@ class KafkaConsumer(_ottla.Consumer):
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("metrics", "group_metadata", "bootstrap"):
-            raise NotImplementedError(f"KafkaConsumer.{name} is not there yet (see COMPAT.md)")
-        raise AttributeError(f"KafkaConsumer has no attribute {name!r}")

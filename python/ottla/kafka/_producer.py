@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from .. import _ottla
 from .._error import KafkaException
+from .._later import later
 from .._producer import sending
 from ._options import properties
 from .errors import KafkaConfigurationError, KafkaTimeoutError, translated
@@ -14,6 +15,7 @@ _OWN = frozenset({"key_serializer", "value_serializer", "exit_timeout_ms", "buff
 _REFUSED = frozenset({"transactional_id", "partitioner", "proxy_url", "ssl_context", "sasl_oauth_token_provider"})
 
 
+@later("init_transactions begin_transaction commit_transaction abort_transaction send_offsets_to_transaction")
 class KafkaProducer(_ottla.SendingProducer):
     """Sends records: ``send`` answers at once with a future of the record's metadata.
 
@@ -78,13 +80,3 @@ class KafkaProducer(_ottla.SendingProducer):
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-    def __getattr__(self, name: str) -> Any:
-        if name in _LATER:
-            raise NotImplementedError(f"KafkaProducer.{name} is not there yet (see COMPAT.md)")
-        raise AttributeError(f"KafkaProducer has no attribute {name!r}")
-
-
-_LATER = frozenset(
-    "init_transactions begin_transaction commit_transaction abort_transaction send_offsets_to_transaction".split()
-)
