@@ -18,10 +18,12 @@ struct Driven {
 impl Wake for Driven {
     fn wake(self: Arc<Self>) {
         *lock(&self.again) = true;
-        // Held by who polls: that one looks again.
-        while let Ok(mut work) = self.work.try_lock() {
+        // Looked at without the work in hand: who found that taken meanwhile leaves it to this one.
+        while *lock(&self.again) {
+            // Held by who polls: that one looks again.
+            let Ok(mut work) = self.work.try_lock() else { return };
             if !std::mem::take(&mut *lock(&self.again)) {
-                return;
+                continue;
             }
             let Some(inner) = work.as_mut() else { return };
             let waker = Waker::from(self.clone());

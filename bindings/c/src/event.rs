@@ -151,7 +151,7 @@ pub unsafe extern "C" fn rd_kafka_queue_poll(rkqu: *mut rd_kafka_queue_s, timeou
     guarded!(std::ptr::null_mut(), {
         // SAFETY: null or a queue.
         let Some((handle, queue)) = (unsafe { with_handle(rkqu) }) else { return std::ptr::null_mut() };
-        next(&handle, queue, timeout_ms).map_or(std::ptr::null_mut(), |event| Box::into_raw(Box::new(event)))
+        next(&handle, &queue, timeout_ms).map_or(std::ptr::null_mut(), |event| Box::into_raw(Box::new(event)))
     })
 }
 

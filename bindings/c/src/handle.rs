@@ -25,6 +25,7 @@ use crate::op::Op;
 use crate::produce::Outlet;
 use crate::queue::rd_kafka_queue_s;
 use crate::report;
+use crate::signals;
 use crate::simple::Legacy;
 use crate::topic::{self, Topics, rd_kafka_topic_s};
 use crate::types::{CONSUMER, PRODUCER, rd_kafka_resp_err_t, rd_kafka_type_t};
@@ -134,13 +135,16 @@ impl rd_kafka_s {
         let (ops, logs) = (self.main.ops.clone(), self.logs.ops.clone());
         let wants = crate::log::Wants::of(&self.conf);
         let observer = crate::log::observer(ops, logs, wants, self.weak());
-        let client = Client::builder().config(config).observer(observer).build()?;
-        if let Some(outlet) = &self.outlet {
-            outlet.prepare(&client)?;
-        }
-        if let Some(member) = &self.member {
-            member.start(&client, self)?;
-        }
+        let client = signals::blocked(|| {
+            let client = Client::builder().config(config).observer(observer).build()?;
+            if let Some(outlet) = &self.outlet {
+                outlet.prepare(&client)?;
+            }
+            if let Some(member) = &self.member {
+                member.start(&client, self)?;
+            }
+            Ok::<_, Error>(client)
+        })?;
         // A second one would come of two threads that add brokers at once: one of them wins.
         drop(self.client.set(Kept::new(client)));
         Ok(())

@@ -36,6 +36,7 @@ pub mod queue;
 pub mod queue_api;
 mod report;
 mod ring;
+mod signals;
 pub mod simple;
 pub mod topic;
 pub mod types;

@@ -188,6 +188,8 @@ impl Member {
 
     /// Leaves the group, asking the application on this thread, which may use the consumer until that is done.
     pub(crate) fn close(&self) -> Result<(), Error> {
+        // A callback may destroy the client.
+        let _kept = self.handle.upgrade();
         if self.closing.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
@@ -207,11 +209,16 @@ impl Member {
             Some((consumer, source)) => (consumer.get()?, source),
             None => return self.consumer().map(|_| ()),
         };
-        self.closes_by_queue.store(true, Ordering::Release);
+        if source.is_polled_here() {
+            return Err(Error::new(ErrorKind::State, "a rebalance callback can't close its consumer by a queue"));
+        }
         if self.closing.swap(true, Ordering::AcqRel) {
             return Err(Error::new(ErrorKind::Closed, "the consumer is closed, or being closed"));
         }
+        self.closes_by_queue.store(true, Ordering::Release);
         if !Arc::ptr_eq(&self.queue, queue) && !self.queue.forward(Some(queue)) {
+            self.closes_by_queue.store(false, Ordering::Release);
+            self.closing.store(false, Ordering::Release);
             return Err(Error::new(ErrorKind::InvalidArgument, "the queue is forwarded to the consumer's"));
         }
         let handle = self.handle.clone();
@@ -225,6 +232,8 @@ impl Member {
                 member.closed.store(true, Ordering::Release);
             }
         });
+        // Who waits already is the one to poll it.
+        queue.stir();
         Ok(())
     }
 

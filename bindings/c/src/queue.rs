@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -46,6 +46,10 @@ pub(crate) struct Source {
     pub(crate) consumer: Arc<Kept<Consumer>>,
     handle: Weak<rd_kafka_s>,
     reading: Mutex<Reading>,
+    /// Somebody polls it, perhaps in a callback of the application's, which may take long.
+    busy: AtomicBool,
+    /// Who came meanwhile.
+    waiting: Mutex<Vec<Waker>>,
     /// When the application was last said to go on, in ms of the coarse clock.
     progressed: AtomicI64,
 }
@@ -53,6 +57,16 @@ pub(crate) struct Source {
 thread_local! {
     /// The source that this thread polls: a callback of its group's runs within, and must not poll it again.
     static POLLING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// What came of polling a source.
+enum Polled {
+    /// A record or an error in its place.
+    Message(*mut rd_kafka_message_s),
+    /// Nothing comes of it.
+    Nothing,
+    /// Its consumer is closed now: who polls is to be told.
+    Closed,
 }
 
 /// How often the application is said to go on while it has records in hand, in ms.
@@ -66,9 +80,9 @@ fn coarse_millis() -> i64 {
 }
 
 /// Marks the source as polled by this thread, until it is dropped.
-struct Polled(usize);
+struct Within(usize);
 
-impl Drop for Polled {
+impl Drop for Within {
     fn drop(&mut self) {
         POLLING.set(self.0);
     }
@@ -77,16 +91,24 @@ impl Drop for Polled {
 impl Source {
     /// Records of a consumer.
     pub(crate) fn new(consumer: Arc<Kept<Consumer>>, handle: Weak<rd_kafka_s>) -> Arc<Self> {
-        Arc::new(Self { consumer, handle, reading: Mutex::default(), progressed: AtomicI64::new(0) })
+        Arc::new(Self {
+            consumer,
+            handle,
+            reading: Mutex::default(),
+            busy: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            progressed: AtomicI64::new(0),
+        })
     }
 
     /// Hands out messages of the batch in hand, so many at most, as long as there is nothing else to see to; how many there were.
     #[inline]
     fn ready(&self, room: usize, mut out: impl FnMut(*mut rd_kafka_message_s)) -> usize {
-        if POLLING.get() == std::ptr::from_ref(self) as usize || self.consumer.is_forked() {
+        if self.is_polled_here() || self.consumer.is_forked() {
             return 0;
         }
-        let mut reading = lock(&self.reading);
+        // Never waited for: the queue is locked meanwhile, and who holds this may be in a callback that polls the queue.
+        let Ok(mut reading) = self.reading.try_lock() else { return 0 };
         let Some(current) = &mut reading.current else { return 0 };
         if coarse_millis().saturating_sub(self.progressed.load(Ordering::Relaxed)) >= PROGRESS {
             return 0;
@@ -101,24 +123,59 @@ impl Source {
         count
     }
 
-    /// The next message, if there is one; else the waker is kept.
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Option<*mut rd_kafka_message_s>> {
-        let me = std::ptr::from_ref(self) as usize;
-        if POLLING.get() == me {
-            return Poll::Ready(None);
-        }
-        let Ok(consumer) = self.consumer.get() else { return Poll::Ready(None) };
-        let mut reading = lock(&self.reading);
-        let _polled = Polled(POLLING.replace(me));
-        if let Some(closing) = &mut reading.closing {
-            if closing.as_mut().poll(context).is_ready() {
-                reading.closing = None;
+    /// Whether a callback of this source's group runs on this thread.
+    pub(crate) fn is_polled_here(&self) -> bool {
+        POLLING.get() == std::ptr::from_ref(self) as usize
+    }
+
+    /// What is in hand, for who polls; `None` while another does, who wakes this one then.
+    fn take(&self, context: &Context<'_>) -> Option<MutexGuard<'_, Reading>> {
+        loop {
+            match self.reading.try_lock() {
+                Ok(reading) => return Some(reading),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if self.busy.load(Ordering::SeqCst) => {
+                    lock(&self.waiting).push(context.waker().clone());
+                    // Looked at again: it may have woken the others before.
+                    if self.busy.load(Ordering::SeqCst) {
+                        return None;
+                    }
+                }
+                // Held for a few records only.
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
             }
-            return Poll::Pending;
+        }
+    }
+
+    /// The next message, if there is one; else the waker is kept.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Polled> {
+        if self.is_polled_here() {
+            return Poll::Ready(Polled::Nothing);
+        }
+        let Ok(consumer) = self.consumer.get() else { return Poll::Ready(Polled::Nothing) };
+        let Some(mut reading) = self.take(context) else { return Poll::Pending };
+        self.busy.store(true, Ordering::SeqCst);
+        let within = Within(POLLING.replace(std::ptr::from_ref(self) as usize));
+        let polled = self.poll_held(consumer, &mut reading, context);
+        drop(within);
+        self.busy.store(false, Ordering::SeqCst);
+        drop(reading);
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        waiting.into_iter().for_each(Waker::wake);
+        polled.map(|polled| polled.unwrap_or_else(|error| self.error(&error).map_or(Polled::Nothing, Polled::Message)))
+    }
+
+    fn poll_held(&self, consumer: &Consumer, reading: &mut Reading, context: &mut Context<'_>) -> Poll<Result<Polled, Error>> {
+        if let Some(closing) = &mut reading.closing {
+            if closing.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            reading.closing = None;
+            return Poll::Ready(Ok(Polled::Closed));
         }
         loop {
             if reading.closed {
-                return Poll::Ready(None);
+                return Poll::Ready(Ok(Polled::Nothing));
             }
             if let Some(current) = &mut reading.current {
                 let now = coarse_millis();
@@ -126,17 +183,13 @@ impl Source {
                     self.progressed.store(now, Ordering::Relaxed);
                     if consumer.progressed() {
                         let mut serve = std::pin::pin!(consumer.serve());
-                        match serve.as_mut().poll(context) {
-                            Poll::Ready(Ok(())) | Poll::Pending => {}
-                            Poll::Ready(Err(error)) => {
-                                drop(reading);
-                                return Poll::Ready(self.error(&error));
-                            }
+                        if let Poll::Ready(Err(error)) = serve.as_mut().poll(context) {
+                            return Poll::Ready(Err(error));
                         }
                     }
                 }
                 if let Some(message) = current.next() {
-                    return Poll::Ready(Some(message));
+                    return Poll::Ready(Ok(Polled::Message(message)));
                 }
                 reading.current = None;
             }
@@ -163,10 +216,7 @@ impl Source {
                     reading.current = Some(Reader::new(batch.into_cursor(), topic));
                 }
                 Ok(None) => reading.closed = true,
-                Err(error) => {
-                    drop(reading);
-                    return Poll::Ready(self.error(&error));
-                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -194,8 +244,7 @@ impl Source {
 
     /// Forgets what is in hand, so that nothing of it is handed out any more.
     pub(crate) fn forget(&self) {
-        let me = std::ptr::from_ref(self) as usize;
-        if POLLING.get() != me {
+        if !self.is_polled_here() {
             let mut reading = lock(&self.reading);
             (reading.current, reading.next) = (None, None);
         }
@@ -209,7 +258,12 @@ pub struct rd_kafka_queue_s {
     /// How an application's loop is told that something is here.
     ring: Mutex<Option<Ring>>,
     pub(crate) handle: Weak<rd_kafka_s>,
+    /// The application has made it: it ends with the pointer that it has.
+    pub(crate) is_owned: bool,
 }
+
+/// Held by who changes where queues' records come from or go.
+static ROUTING: Mutex<()> = Mutex::new(());
 
 /// Where a queue's records come from, and where it goes.
 #[derive(Default)]
@@ -223,45 +277,64 @@ struct Routes {
 impl rd_kafka_queue_s {
     /// A queue of a client's.
     pub(crate) fn new(handle: Weak<rd_kafka_s>) -> Arc<Self> {
-        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), ring: Mutex::default(), handle })
+        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), ring: Mutex::default(), handle, is_owned: false })
+    }
+
+    /// A queue of the application's own.
+    pub(crate) fn owned(handle: Weak<rd_kafka_s>) -> Arc<Self> {
+        Arc::new(Self { ops: Queue::new(), routes: Mutex::default(), ring: Mutex::default(), handle, is_owned: true })
+    }
+
+    /// Has who waits look again, and tells the application's loop.
+    pub(crate) fn stir(&self) {
+        self.ops.wake_all();
+        let ring = lock(&self.ring).as_ref().map(Ring::wake);
+        if let Some(ring) = ring {
+            ring();
+        }
     }
 
     /// Lets a consumer's records come here.
     pub(crate) fn add(&self, source: Arc<Source>) {
-        let mut routes = lock(&self.routes);
-        routes.sources.push(source.clone());
-        let target = routes.target.clone();
-        drop(routes);
-        if let Some(target) = target {
-            target.add(source);
-        }
+        let _routing = lock(&ROUTING);
+        self.reach(&|routes| routes.sources.push(source.clone()));
     }
 
     /// Ends that.
     pub(crate) fn remove(&self, source: &Arc<Source>) {
-        let mut routes = lock(&self.routes);
-        routes.sources.retain(|other| !Arc::ptr_eq(other, source));
-        let target = routes.target.clone();
-        drop(routes);
-        if let Some(target) = target {
-            target.remove(source);
+        let _routing = lock(&ROUTING);
+        self.reach(&|routes| routes.sources.retain(|other| !Arc::ptr_eq(other, source)));
+    }
+
+    /// Changes the sources of this queue and of those behind it, whose waiters look again. To be called while [`ROUTING`] is held.
+    fn reach(&self, change: &dyn Fn(&mut Routes)) {
+        let target = {
+            let mut routes = lock(&self.routes);
+            change(&mut routes);
+            routes.target.clone()
+        };
+        match target {
+            Some(target) => target.reach(change),
+            None => self.stir(),
         }
     }
 
-    /// The consumers whose records come out here: of a queue that is forwarded those of its target.
-    fn sources(&self) -> Vec<Arc<Source>> {
+    /// The consumers whose records come out here, and what tells the application of them: of a queue that is forwarded those of its
+    /// target.
+    fn sources(&self) -> (Vec<Arc<Source>>, Option<Wake>) {
         let routes = lock(&self.routes);
         match routes.target.clone() {
             Some(target) => {
                 drop(routes);
                 target.sources()
             }
-            None => routes.sources.clone(),
+            None => (routes.sources.clone(), lock(&self.ring).as_ref().map(Ring::wake)),
         }
     }
 
     /// Forwards what comes here into `target`, or nowhere any more. `false`: that would be a circle.
     pub(crate) fn forward(self: &Arc<Self>, target: Option<&Arc<Self>>) -> bool {
+        let _routing = lock(&ROUTING);
         if !self.ops.forward_to(target.map(|target| &target.ops)) {
             return false;
         }
@@ -270,10 +343,11 @@ impl rd_kafka_queue_s {
         let sources = routes.sources.clone();
         drop(routes);
         if let Some(before) = before {
-            sources.iter().for_each(|source| before.remove(source));
+            before.reach(&|routes| routes.sources.retain(|other| !sources.iter().any(|source| Arc::ptr_eq(source, other))));
         }
-        if let Some(target) = target {
-            sources.into_iter().for_each(|source| target.add(source));
+        match target {
+            Some(target) => target.reach(&|routes| routes.sources.extend(sources.iter().cloned())),
+            None => self.stir(),
         }
         true
     }
@@ -286,11 +360,14 @@ impl rd_kafka_queue_s {
     /// Has an application's loop told when something comes, and at once, since records may be here already; or ends that.
     pub(crate) fn set_ring(&self, ring: Option<Ring>) {
         let wake = ring.as_ref().map(Ring::wake);
-        self.ops.set_wake(None);
-        let before = std::mem::replace(&mut *lock(&self.ring), ring);
+        // Held meanwhile, so that of two who set one both set the same.
+        let mut now = lock(&self.ring);
+        let before = std::mem::replace(&mut *now, ring);
+        let told = self.ops.set_wake(wake.clone());
+        drop(now);
+        // A call that is under way is waited for.
         drop(before);
-        if let Some(wake) = wake {
-            self.ops.set_wake(Some(wake.clone()));
+        if let Some(wake) = wake.filter(|_| !told) {
             wake();
         }
     }
@@ -317,18 +394,15 @@ impl rd_kafka_queue_s {
     pub(crate) fn next(&self, limit: Option<Duration>) -> Option<Item> {
         // A callback of a group's has nothing to wait for: it is what others wait for.
         let limit = if POLLING.get() == 0 { limit } else { Some(Duration::ZERO) };
-        let ring = lock(&self.ring).as_ref().map(Ring::wake);
-        let mut next = Next { pop: self.ops.pop(), sources: self.sources(), ring };
+        let mut next = Next { pop: self.ops.pop(), queue: self };
         wait(Pin::new(&mut next), limit, &mut || false).done().flatten()
     }
 }
 
 /// A wait for what is next in a queue. `None`: nothing comes any more.
-struct Next {
+struct Next<'a> {
     pop: Pop<Op>,
-    sources: Vec<Arc<Source>>,
-    /// Told, beside who waits, of records that come.
-    ring: Option<Wake>,
+    queue: &'a rd_kafka_queue_s,
 }
 
 /// Wakes who waits, and tells the application's loop.
@@ -344,7 +418,7 @@ impl std::task::Wake for Both {
     }
 }
 
-impl Future for Next {
+impl Future for Next<'_> {
     type Output = Option<Item>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -352,12 +426,15 @@ impl Future for Next {
         if let Poll::Ready(op) = Pin::new(&mut this.pop).poll(context) {
             return Poll::Ready(Some(Item::Op(op)));
         }
-        let both =
-            this.ring.as_ref().map(|ring| Waker::from(Arc::new(Both { waker: context.waker().clone(), ring: ring.clone() })));
+        // Looked for each time: meanwhile it may have been forwarded, or have got another. Who tells the application is told as well.
+        let (sources, ring) = this.queue.sources();
+        let both = ring.map(|ring| Waker::from(Arc::new(Both { waker: context.waker().clone(), ring })));
         let mut context = Context::from_waker(both.as_ref().unwrap_or(context.waker()));
-        for source in &this.sources {
-            if let Poll::Ready(Some(message)) = source.poll(&mut context) {
-                return Poll::Ready(Some(Item::Message(message)));
+        for source in &sources {
+            match source.poll(&mut context) {
+                Poll::Ready(Polled::Message(message)) => return Poll::Ready(Some(Item::Message(message))),
+                Poll::Ready(Polled::Closed) => return Poll::Ready(None),
+                Poll::Ready(Polled::Nothing) | Poll::Pending => {}
             }
         }
         Poll::Pending

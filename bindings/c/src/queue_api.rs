@@ -28,9 +28,9 @@ pub(crate) unsafe fn shared(rkqu: *const rd_kafka_queue_s) -> Option<Arc<rd_kafk
 ///
 /// # Safety
 /// As [`shared`].
-pub(crate) unsafe fn with_handle<'a>(rkqu: *const rd_kafka_queue_s) -> Option<(Arc<rd_kafka_s>, &'a rd_kafka_queue_s)> {
-    // SAFETY: the caller's promise.
-    let queue = unsafe { rkqu.as_ref() }?;
+pub(crate) unsafe fn with_handle(rkqu: *const rd_kafka_queue_s) -> Option<(Arc<rd_kafka_s>, Arc<rd_kafka_queue_s>)> {
+    // SAFETY: the caller's promise. Counted: a callback may destroy the queue.
+    let queue = unsafe { shared(rkqu) }?;
     Some((queue.handle.upgrade()?, queue))
 }
 
@@ -43,7 +43,7 @@ fn into_raw(queue: Arc<rd_kafka_queue_s>) -> *mut rd_kafka_queue_s {
 pub unsafe extern "C" fn rd_kafka_queue_new(rk: *mut rd_kafka_s) -> *mut rd_kafka_queue_s {
     guarded!(std::ptr::null_mut(), {
         // SAFETY: null or a client.
-        unsafe { of(rk) }.map_or(std::ptr::null_mut(), |handle| into_raw(rd_kafka_queue_s::new(handle.weak())))
+        unsafe { of(rk) }.map_or(std::ptr::null_mut(), |handle| into_raw(rd_kafka_queue_s::owned(handle.weak())))
     })
 }
 
@@ -52,7 +52,13 @@ pub unsafe extern "C" fn rd_kafka_queue_new(rk: *mut rd_kafka_s) -> *mut rd_kafk
 pub unsafe extern "C" fn rd_kafka_queue_destroy(rkqu: *mut rd_kafka_queue_s) {
     if !rkqu.is_null() {
         // SAFETY: it was given to C by `into_raw`, and the caller gives it up.
-        guarded!((), { drop(unsafe { Arc::from_raw(rkqu) }) });
+        guarded!((), {
+            let queue = unsafe { Arc::from_raw(rkqu) };
+            if queue.is_owned {
+                // What is forwarded here may keep it, but nobody polls it.
+                queue.set_ring(None);
+            }
+        });
     }
 }
 
@@ -98,7 +104,7 @@ pub unsafe extern "C" fn rd_kafka_queue_poll_callback(rkqu: *mut rd_kafka_queue_
     guarded!(0, {
         // SAFETY: null or a queue.
         let Some((handle, queue)) = (unsafe { with_handle(rkqu) }) else { return 0 };
-        let served = crate::handle::poll_queue(&handle, queue, crate::boundary::limit(timeout_ms));
+        let served = crate::handle::poll_queue(&handle, &queue, crate::boundary::limit(timeout_ms));
         c_int::try_from(served).unwrap_or(c_int::MAX)
     })
 }

@@ -109,6 +109,8 @@ pub(crate) struct Delivered {
     /// What came with the records, and where the messages' keys and values lie.
     _sides: Vec<Side>,
     _records: DecodedBatch,
+    /// What the messages' `rkt` points to: the application may destroy its client before the event.
+    _topic: Option<Arc<rd_kafka_topic_s>>,
     report: DeliveryReport,
 }
 
@@ -125,7 +127,8 @@ impl Delivered {
             }
             sides.extend(side);
         }
-        let delivered = Self { messages, next: 0, outlet, _sides: sides, _records: records, report };
+        let topic = batch.topic.clone();
+        let delivered = Self { messages, next: 0, outlet, _sides: sides, _records: records, _topic: topic, report };
         (!delivered.messages.is_empty()).then_some(delivered)
     }
 

@@ -254,7 +254,7 @@ pub unsafe extern "C" fn rd_kafka_consume_queue(rkqu: *mut rd_kafka_queue_s, tim
     guarded!(std::ptr::null_mut(), {
         // SAFETY: null or a queue.
         match unsafe { crate::queue_api::with_handle(rkqu) } {
-            Some((handle, queue)) => one(&handle, queue, timeout_ms),
+            Some((handle, queue)) => one(&handle, &queue, timeout_ms),
             None => std::ptr::null_mut(),
         }
     })
@@ -291,7 +291,7 @@ unsafe fn fill(
             }
             Some(Item::Op(op)) => {
                 handle.serve(op);
-                if yields() {
+                if yields() || handle.is_gone() {
                     break;
                 }
             }
@@ -332,7 +332,7 @@ pub unsafe extern "C" fn rd_kafka_consume_batch_queue(
         // SAFETY: null or a queue.
         match unsafe { crate::queue_api::with_handle(rkqu) } {
             // SAFETY: the caller's array.
-            Some((handle, queue)) => unsafe { fill(&handle, queue, timeout_ms, rkmessages, rkmessages_size) },
+            Some((handle, queue)) => unsafe { fill(&handle, &queue, timeout_ms, rkmessages, rkmessages_size) },
             None => -1,
         }
     })
@@ -368,7 +368,7 @@ fn call(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout_ms: c_int, consum
             }
             None => break,
         }
-        if yields() {
+        if yields() || handle.is_gone() {
             break;
         }
     }
@@ -404,7 +404,7 @@ pub unsafe extern "C" fn rd_kafka_consume_callback_queue(
     guarded!(-1, {
         // SAFETY: null or a queue.
         match (unsafe { crate::queue_api::with_handle(rkqu) }, consume_cb) {
-            (Some((handle, queue)), Some(consume_cb)) => call(&handle, queue, timeout_ms, consume_cb, commit_opaque),
+            (Some((handle, queue)), Some(consume_cb)) => call(&handle, &queue, timeout_ms, consume_cb, commit_opaque),
             _ => -1,
         }
     })

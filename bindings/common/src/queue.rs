@@ -138,12 +138,21 @@ impl<E> Queue<E> {
     }
 
     /// Sets what is called when the queue stops being empty, and at once if it is not: once, until the queue was drained.
-    pub fn set_wake(&self, wake: Option<Wake>) {
+    /// Whether it was called at once.
+    pub fn set_wake(&self, wake: Option<Wake>) -> bool {
         let before = std::mem::replace(&mut lock(&self.inner.bell).wake, wake.clone());
         drop(before);
-        if let Some(wake) = wake.filter(|_| !self.is_empty()) {
+        let at_once = wake.filter(|_| !self.is_empty());
+        if let Some(wake) = &at_once {
             wake();
         }
+        at_once.is_some()
+    }
+
+    /// Has all who wait here look again: at what they wait for beside the queue, or at another queue.
+    pub fn wake_all(&self) {
+        let wakers = std::mem::take(&mut lock(&self.inner.bell).wakers);
+        wakers.into_values().for_each(Waker::wake);
     }
 
     /// Sends what waits and all that comes into `target`, or stops doing so. `false`: that would close a circle, and is not done.
@@ -157,8 +166,7 @@ impl<E> Queue<E> {
         drop(now);
         drop(before);
         // Who waits here has to look elsewhere from now on.
-        let wakers = std::mem::take(&mut lock(&self.inner.bell).wakers);
-        wakers.into_values().for_each(Waker::wake);
+        self.wake_all();
         true
     }
 }

@@ -69,6 +69,11 @@ fn configuration_lists_errors_and_misuse() {
 }
 
 #[test]
+fn queues_that_are_changed_while_others_wait() {
+    on_broker("queues");
+}
+
+#[test]
 fn a_mock_cluster_in_the_process() {
     on_broker("mock");
 }
