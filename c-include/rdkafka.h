@@ -1239,6 +1239,11 @@ rd_kafka_event_t *rd_kafka_queue_poll(rd_kafka_queue_t *rkqu, int timeout_ms);
 int rd_kafka_queue_poll_callback(rd_kafka_queue_t *rkqu, int timeout_ms);
 
 /*
+ rd_kafka_queue_yield: ends a poll of the queue, or the next one if nobody polls it.
+ */
+void rd_kafka_queue_yield(rd_kafka_queue_t *rkqu);
+
+/*
  rd_kafka_rebalance_protocol: NONE, EAGER or COOPERATIVE.
  */
 const char *rd_kafka_rebalance_protocol(struct rd_kafka_s *rk);

@@ -579,7 +579,7 @@ pub unsafe extern "C" fn rd_kafka_conf_set_events(conf: *mut rd_kafka_conf_s, ev
         if let Some(conf) = unsafe { conf.as_mut() }
             && conf.set("enabled_events", &events.to_string()).is_err()
         {
-            eprintln!("rd_kafka_conf_set_events: {events:#x} are no events");
+            crate::misc::print(&format!("rd_kafka_conf_set_events: {events:#x} are no events"));
         }
     });
 }

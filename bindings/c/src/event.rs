@@ -113,7 +113,7 @@ impl rd_kafka_event_s {
                 Some(Self { kind: kind::OFFSET_COMMIT, err: code, body })
             }
             Op::Rebalance(rebalance) => Some(Self::of_rebalance(&rebalance)),
-            Op::Throttle { .. } => {
+            Op::Throttle { .. } | Op::Yield => {
                 handle.serve(op);
                 None
             }

@@ -20,7 +20,7 @@ use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
 use crate::event;
 use crate::member::Member;
-use crate::misc::log_line;
+use crate::misc::{log_line, print};
 use crate::op::Op;
 use crate::produce::Outlet;
 use crate::queue::rd_kafka_queue_s;
@@ -256,6 +256,10 @@ impl rd_kafka_s {
         let (rk, opaque) = (self.pointer(), callbacks.opaque.0);
         match op {
             Op::Report(report) => report::serve(self, report),
+            Op::Yield => {
+                YIELD.set(true);
+                0
+            }
             Op::Error { code, words, fatal } => {
                 if let Some(fatal) = fatal {
                     self.set_fatal(&fatal);
@@ -292,7 +296,7 @@ impl rd_kafka_s {
                     1
                 },
                 None if !callbacks.log_is_set => {
-                    eprintln!("{}", log_line(level, &facility.to_string_lossy(), self.name(), &words.to_string_lossy()));
+                    print(&log_line(level, &facility.to_string_lossy(), self.name(), &words.to_string_lossy()));
                     1
                 }
                 None => 0,
@@ -494,9 +498,12 @@ pub(crate) fn poll_queue(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout:
     let _kept = handle.keep();
     let mut served = 0;
     let mut timeout = timeout;
+    // What comes meanwhile is for the next poll: this one ends.
+    let mut left = queue.ops.end().len().max(1);
     while let Waited::Done(op) = queue.ops.pop_within(timeout, &mut || false) {
         served += handle.serve(op);
-        if YIELD.get() || handle.is_gone() {
+        left -= 1;
+        if left == 0 || YIELD.get() || handle.is_gone() {
             break;
         }
         timeout = Some(Duration::ZERO);
@@ -512,10 +519,6 @@ pub unsafe extern "C" fn rd_kafka_poll(rk: *mut rd_kafka_s, timeout_ms: c_int) -
         let Some(handle) = (unsafe { of(rk) }) else { return 0 };
         if handle.is_forked() || handle.main.ops.is_empty() && timeout_ms == 0 && !handle.main.is_forwarded() {
             return 0;
-        }
-        if handle.main.is_forwarded() {
-            // It goes with the consumer's queue, and is served there.
-            return c_int::try_from(poll_queue(handle, &handle.main, Some(Duration::ZERO))).unwrap_or(c_int::MAX);
         }
         c_int::try_from(poll_queue(handle, &handle.main, limit(timeout_ms))).unwrap_or(c_int::MAX)
     })
@@ -534,7 +537,7 @@ pub unsafe extern "C" fn rd_kafka_outq_len(rk: *mut rd_kafka_s) -> c_int {
         // SAFETY: null or a client.
         let Some(handle) = (unsafe { of(rk) }) else { return 0 };
         let records = handle.outlet.as_ref().map_or(0, |outlet| outlet.outstanding.get());
-        let waiting = handle.main.ops.len() as u64;
+        let waiting = handle.main.ops.end().len() as u64;
         c_int::try_from(records.saturating_add(waiting)).unwrap_or(c_int::MAX)
     })
 }
@@ -576,6 +579,8 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
                     }),
                 });
             match wait(pin!(next), left, &mut || false) {
+                // It is for who polls.
+                Waited::Done(Some(Op::Yield)) => {}
                 Waited::Done(Some(op)) => {
                     handle.serve(op);
                     if handle.is_gone() {

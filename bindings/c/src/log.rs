@@ -12,7 +12,7 @@ use crate::conf::rd_kafka_conf_s;
 use crate::error::{FATAL, code};
 use crate::event::kind;
 use crate::handle::rd_kafka_s;
-use crate::misc::log_line;
+use crate::misc::{log_line, print};
 use crate::op::Op;
 
 /// `_ALL_BROKERS_DOWN`.
@@ -86,7 +86,7 @@ impl Told {
             }
             Lines::Printed if self.logs_up_to(ERR) => {
                 let handle = self.handle.upgrade();
-                eprintln!("{}", log_line(ERR, "ERROR", handle.as_ref().map_or("", |handle| handle.name()), &words));
+                print(&log_line(ERR, "ERROR", handle.as_ref().map_or("", |handle| handle.name()), &words));
             }
             Lines::Queued | Lines::Callback | Lines::Printed | Lines::Nowhere => {}
         }

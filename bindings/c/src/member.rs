@@ -191,7 +191,11 @@ impl Member {
         // A callback may destroy the client.
         let _kept = self.handle.upgrade();
         if self.closing.swap(true, Ordering::AcqRel) {
-            return Ok(());
+            // One that goes on while a queue is polled is brought to its end here.
+            let by_queue = self.closes_by_queue.swap(false, Ordering::AcqRel);
+            if !by_queue || self.closed.load(Ordering::Acquire) {
+                return Ok(());
+            }
         }
         let Some((consumer, source)) = self.started.get() else { return Ok(()) };
         let consumer = consumer.get()?;

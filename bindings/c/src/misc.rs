@@ -1,6 +1,7 @@
 //! Logs, fatal errors for tests, and what transactions answer until they come.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::boundary::text;
@@ -14,6 +15,11 @@ pub(crate) fn log_line(level: c_int, facility: &str, name: &str, words: &str) ->
     format!("%{level}|{}.{:03}|{facility}|{name}| {words}", now.as_secs(), now.subsec_millis())
 }
 
+/// Prints a line to the standard error, which may be closed: there is nobody else to tell.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// `rd_kafka_log_print`: prints a line to the standard error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_log_print(rk: *const rd_kafka_s, level: c_int, fac: *const c_char, buf: *const c_char) {
@@ -22,7 +28,7 @@ pub unsafe extern "C" fn rd_kafka_log_print(rk: *const rd_kafka_s, level: c_int,
         let (facility, words) = unsafe { (text(fac).unwrap_or_default(), text(buf).unwrap_or_default()) };
         // SAFETY: as above.
         let name = unsafe { of(rk) }.map(|handle| handle.name().to_owned()).unwrap_or_default();
-        eprintln!("{}", log_line(level, facility, &name, words));
+        print(&log_line(level, facility, &name, words));
     });
 }
 

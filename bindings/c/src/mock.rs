@@ -21,7 +21,8 @@ pub extern "C" fn rd_kafka_mock_cluster_new(_rk: *mut rd_kafka_s, broker_cnt: c_
             return std::ptr::null_mut();
         }
         let brokers = broker_cnt.to_string();
-        let Ok(broker) = TestBroker::start([("brokers", brokers.as_str()), ("partitions", "4")]) else {
+        let started = crate::signals::blocked(|| TestBroker::start([("brokers", brokers.as_str()), ("partitions", "4")]));
+        let Ok(broker) = started else {
             return std::ptr::null_mut();
         };
         let bootstraps = c_string(broker.bootstrap_servers());

@@ -48,6 +48,8 @@ pub(crate) enum Op {
         /// Who is told, if not the configured callback: C's function with its opaque.
         reply: Option<(OffsetCommitCb, Opaque)>,
     },
+    /// Who polls is to stop.
+    Yield,
     /// A rebalance, to be answered by assigning or unassigning.
     Rebalance(Rebalance),
 }

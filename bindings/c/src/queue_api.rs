@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::boundary::bytes;
 use crate::conf::Opaque;
 use crate::handle::{of, rd_kafka_s};
+use crate::op::Op;
 use crate::queue::rd_kafka_queue_s;
 use crate::ring::{QueueEventCb, Ring};
 
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn rd_kafka_queue_forward(src: *mut rd_kafka_queue_s, dst:
         // SAFETY: null or queues.
         let (Some(from), to) = (unsafe { shared(src) }, unsafe { shared(dst) }) else { return };
         if !from.forward(to.as_ref()) {
-            eprintln!("rd_kafka_queue_forward: the queues would form a circle; nothing is forwarded");
+            crate::misc::print("rd_kafka_queue_forward: the queues would form a circle; nothing is forwarded");
         }
     });
 }
@@ -96,6 +97,17 @@ pub unsafe extern "C" fn rd_kafka_queue_forward(src: *mut rd_kafka_queue_s, dst:
 pub unsafe extern "C" fn rd_kafka_queue_length(rkqu: *mut rd_kafka_queue_s) -> usize {
     // SAFETY: null or a queue.
     guarded!(0, { unsafe { rkqu.as_ref() }.map_or(0, |queue| queue.ops.end().len()) })
+}
+
+/// `rd_kafka_queue_yield`: ends a poll of the queue, or the next one if nobody polls it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_queue_yield(rkqu: *mut rd_kafka_queue_s) {
+    guarded!((), {
+        // SAFETY: null or a queue.
+        if let Some(queue) = unsafe { rkqu.as_ref() } {
+            queue.ops.push(Op::Yield);
+        }
+    });
 }
 
 /// `rd_kafka_queue_poll_callback`: serves what waits, by the configured callbacks; how many calls that were.

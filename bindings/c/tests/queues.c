@@ -286,6 +286,40 @@ static void closed_by_queue(void) {
     rd_kafka_destroy(rk);
 }
 
+/* A close that nobody polled for ends with the client; its group is not left waiting. */
+static void destroyed_while_it_closes(void) {
+    rd_kafka_t *rk = consumer("destroyed", RD_KAFKA_EVENT_REBALANCE, NULL);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(rk);
+    rd_kafka_event_t *event;
+    fill("destroyed");
+    subscribe(rk, "destroyed");
+    CHECK((event = rd_kafka_queue_poll(queue, PATIENCE)), "a rebalance");
+    CHECK(rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE, "%s", rd_kafka_event_name(event));
+    CHECK(!rd_kafka_assign(rk, rd_kafka_event_topic_partition_list(event)), "assign");
+    rd_kafka_event_destroy(event);
+    CHECK(!rd_kafka_consumer_close_queue(rk, queue), "close");
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
+/* A poll ends where it is told to, here or at the queue that it was forwarded to; the next one waits. */
+static void yielded(void) {
+    rd_kafka_t *rk = producer(0);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_main(rk), *own = rd_kafka_queue_new(rk);
+    void *got = queue;
+    pthread_t waiter;
+    CHECK(!pthread_create(&waiter, NULL, one_event, queue), "a thread");
+    rd_kafka_queue_yield(queue);
+    CHECK(!pthread_join(waiter, &got) && !got, "no event");
+    rd_kafka_queue_forward(queue, own);
+    rd_kafka_queue_yield(own);
+    CHECK(rd_kafka_outq_len(rk) == 1 && !rd_kafka_poll(rk, PATIENCE) && !rd_kafka_outq_len(rk), "nothing served");
+    rd_kafka_queue_yield(NULL);
+    rd_kafka_queue_destroy(own);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy(rk);
+}
+
 int main(void) {
     rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(NULL, 1);
     CHECK(cluster, "a cluster");
@@ -296,6 +330,8 @@ int main(void) {
     polled_while_asked();
     written_to_no_more();
     closed_by_queue();
+    destroyed_while_it_closes();
+    yielded();
     rd_kafka_mock_cluster_destroy(cluster);
     CHECK(!rd_kafka_wait_destroyed(PATIENCE), "clients are left");
     return 0;
