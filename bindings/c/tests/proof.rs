@@ -200,7 +200,8 @@ fn all_that_is_exported_is_librdkafkas() {
     assert!(count > 150, "{count}");
 }
 
-const PROGRAMS: [(&str, i32); 6] = [("conf", 0), ("roundtrip", 1), ("group", 2), ("simple", 2), ("ownership", 1), ("events", 1)];
+const PROGRAMS: [(&str, i32); 7] =
+    [("conf", 0), ("roundtrip", 1), ("group", 2), ("simple", 2), ("ownership", 1), ("events", 1), ("queues", 0)];
 
 /// Runs each of our programs, compiled with `flags`, on both brokers.
 fn each_program(tool: &str, flags: &[&str], run: impl Fn(&Path, &[&str]) -> Output) {
