@@ -43,6 +43,8 @@ unsafe impl Send for Topic {}
 struct State {
     /// The batch whose records are being handed out.
     batch: Option<Shared>,
+    /// Those that came while another one was at hand: of a call for more that outlived whoever asked.
+    following: VecDeque<Shared>,
     topic: Topic,
     timeout: LastTimeout,
     /// When the group was last seen to, in ms of a coarse clock.
@@ -183,8 +185,15 @@ impl Inner {
 impl Default for Consumer {
     fn default() -> Self {
         let topic = Topic { text: Text::default(), object: null_mut() };
-        let state =
-            State { batch: None, topic, timeout: LastTimeout::default(), seen_to: 0, errors: VecDeque::new(), closed: false };
+        let state = State {
+            batch: None,
+            following: VecDeque::new(),
+            topic,
+            timeout: LastTimeout::default(),
+            seen_to: 0,
+            errors: VecDeque::new(),
+            closed: false,
+        };
         Self { inner: OnceLock::new(), state: Guarded::new(state) }
     }
 }
@@ -205,21 +214,27 @@ impl Consumer {
 
     /// The next record of the batch at hand; with `Err`, none is left in it.
     #[inline]
-    fn next_fields(py: Python<'_>, batch: &mut Option<Shared>) -> Option<Result<Fields, Option<Shared>>> {
-        let shared = batch.as_ref()?;
+    fn next_fields(py: Python<'_>, state: &mut State) -> Option<Result<Fields, Option<Shared>>> {
+        let shared = state.batch.as_ref()?;
         let Bytes::Fetched(cursor) = &shared.batch().bytes else { return None };
         // SAFETY: the record is of that batch.
         let next = cursor.get().ok()?.with(py, |cursor| Some(unsafe { Fields::of(shared, cursor.next()?) }));
-        Some(next.ok_or_else(|| batch.take()))
+        Some(next.ok_or_else(|| {
+            let following = state.following.pop_front();
+            std::mem::replace(&mut state.batch, following)
+        }))
     }
 
     /// The next record of the batch at hand as a message; null if there is none, or with an exception.
     #[inline]
     fn next_at_hand(&self, py: Python<'_>, inner: &Inner) -> *mut ffi::PyObject {
-        match self.state.with(py, |state| Self::next_fields(py, &mut state.batch)) {
-            Some(Ok(fields)) => self.hand_out(py, inner, fields),
-            // The batch at its end is let go here, outside of the state.
-            _ => null_mut(),
+        loop {
+            match self.state.with(py, |state| Self::next_fields(py, state)) {
+                Some(Ok(fields)) => return self.hand_out(py, inner, fields),
+                // The batch at its end is let go here, outside of the state.
+                Some(Err(ended)) => drop(ended),
+                None => return null_mut(),
+            }
         }
     }
 
@@ -230,17 +245,18 @@ impl Consumer {
     fn take_at_hand(&self, py: Python<'_>, inner: &Inner, count: usize, taken: &mut Taken) -> PyResult<()> {
         if let [None, None] = &inner.deserializers {
             // No code of Python's runs here, so that all are taken in one go.
-            let ended = self.state.with(py, |state| {
+            while let Some(ended) = self.state.with(py, |state| {
                 while taken.0.len() < count {
-                    match Self::next_fields(py, &mut state.batch) {
+                    match Self::next_fields(py, state) {
                         Some(Ok(fields)) => taken.push(py, message::make(py, inner.class, fields))?,
                         Some(Err(ended)) => return Ok(ended),
                         None => break,
                     }
                 }
                 Ok::<_, PyErr>(None)
-            })?;
-            drop(ended);
+            })? {
+                drop(ended);
+            }
             return Ok(());
         }
         while taken.0.len() < count {
@@ -278,7 +294,7 @@ impl Consumer {
         }
     }
 
-    /// Begins to hand out a batch.
+    /// Has a batch handed out, after those at hand. Its cursor knows by itself when a seek or a revocation has outdated it.
     pub(crate) fn take_batch(&self, py: Python<'_>, mut batch: FetchedBatch) -> PyResult<()> {
         // What Python holds for as long as it likes does not keep the next batches from coming.
         batch.release_quota();
@@ -299,8 +315,10 @@ impl Consumer {
         // SAFETY: the state owns a reference; this is another one.
         let topic = self.state.with(py, |state| unsafe { ffi::Py_NewRef(state.topic.object) });
         let shared = Shared::new(py, Batch { bytes, topic, partition, leader_epoch, timestamp_type })?;
-        let before = self.state.with(py, |state| state.batch.replace(shared));
-        drop(before);
+        self.state.with(py, |state| match &state.batch {
+            None => state.batch = Some(shared),
+            Some(_) => state.following.push_back(shared),
+        });
         Ok(())
     }
 
@@ -572,8 +590,13 @@ impl Consumer {
     /// Begins to end it. None: it has ended already.
     pub(crate) fn begin_close(&self, py: Python<'_>) -> PyResult<Option<ottla::Closing>> {
         let Some(inner) = self.inner.get() else { return Ok(None) };
-        let batch =
-            self.state.with(py, |state| if std::mem::replace(&mut state.closed, true) { None } else { Some(state.batch.take()) });
+        let batch = self.state.with(py, |state| {
+            if std::mem::replace(&mut state.closed, true) {
+                None
+            } else {
+                Some((state.batch.take(), std::mem::take(&mut state.following)))
+            }
+        });
         if batch.is_none() {
             return Ok(None);
         }
@@ -700,7 +723,7 @@ impl Drop for Consumer {
         Python::attach(|py| {
             let (batch, objects) = self.state.with(py, |state| {
                 let topic = std::mem::replace(&mut state.topic.object, null_mut());
-                (state.batch.take(), [topic, state.timeout.forget()])
+                ((state.batch.take(), std::mem::take(&mut state.following)), [topic, state.timeout.forget()])
             });
             drop(batch);
             // SAFETY: owned references, or null.

@@ -23,6 +23,7 @@ use crate::{errors, steps};
 
 static CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static INVALID_STATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static COPY_CONTEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static DONE_CALLBACK: OnceLock<Names<2>> = OnceLock::new();
 static CANCEL: OnceLock<Names<1>> = OnceLock::new();
@@ -37,7 +38,8 @@ pub(crate) enum Outcome {
     /// with it whoever waited.
     Failed(Box<Error>),
     Raised(Py<PyAny>),
-    Cancelled,
+    /// With what was said about it, if anything.
+    Cancelled(Option<Py<PyAny>>),
 }
 
 struct Fields {
@@ -47,7 +49,7 @@ struct Fields {
     topic: Option<Py<PyAny>>,
     timestamp: i64,
     /// Functions and the contexts that they are called in.
-    callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
+    callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
     /// The first step suspends, so that the loop has a turn.
     has_turn: bool,
     is_blocking: bool,
@@ -180,25 +182,22 @@ unsafe fn end(py: Python<'_>, object: *mut ffi::PyObject, outcome: Outcome) -> P
         if fields.callbacks.is_empty() {
             return Ok(true);
         }
+        // All are called that can be, whatever comes of one.
+        let mut told = Ok(true);
         for (callback, context) in std::mem::take(&mut fields.callbacks) {
-            call_soon(py, object, callback, context)?;
+            told = told.and(call_soon(py, object, callback, context).map(|()| true));
         }
+        told
     }
-    Ok(true)
 }
 
-unsafe fn call_soon(py: Python<'_>, object: *mut ffi::PyObject, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+unsafe fn call_soon(py: Python<'_>, object: *mut ffi::PyObject, callback: Py<PyAny>, context: Py<PyAny>) -> PyResult<()> {
     // SAFETY: the caller's word: alive, of these classes.
     let (own, event_loop) = unsafe { (Bound::from_borrowed_ptr(py, object), fields(object).event_loop.clone_ref(py)) };
     let event_loop = event_loop.bind(py);
-    match context {
-        None => event_loop.call_method1("call_soon", (callback, own)).map(drop),
-        Some(context) => {
-            let keywords = PyDict::new(py);
-            keywords.set_item("context", context)?;
-            event_loop.call_method("call_soon", (callback, own), Some(&keywords)).map(drop)
-        }
-    }
+    let keywords = PyDict::new(py);
+    keywords.set_item("context", context)?;
+    event_loop.call_method("call_soon", (callback, own), Some(&keywords)).map(drop)
 }
 
 fn metadata(py: Python<'_>, topic: &Py<PyAny>, written: &Written, timestamp: i64) -> PyResult<Py<PyAny>> {
@@ -207,6 +206,11 @@ fn metadata(py: Python<'_>, topic: &Py<PyAny>, written: &Written, timestamp: i64
     let (time, kind) = written.log_append_time.map_or((timestamp, 0), |time| (time, 1));
     let fields = (topic, written.partition, partition, written.offset, time, kind, py.None()).into_pyobject(py)?;
     Ok(named_tuple(class, &fields)?.unbind())
+}
+
+fn cancelled_error(py: Python<'_>, message: Option<Py<PyAny>>) -> PyResult<Bound<'_, PyAny>> {
+    let class = CANCELLED.import(py, "asyncio", "CancelledError")?;
+    message.map_or_else(|| class.call0(), |message| class.call1((message,)))
 }
 
 fn invalid_state(py: Python<'_>) -> PyErr {
@@ -228,8 +232,9 @@ unsafe fn answer(py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<Py<PyAn
             return Err(errors::translated(py, errors::raise(py, &error)));
         }
         Outcome::Raised(exception) => return Err(PyErr::from_value(exception.clone_ref(py).into_bound(py))),
-        Outcome::Cancelled => {
-            return Err(PyErr::from_type(CANCELLED.import(py, "asyncio", "CancelledError")?.clone(), ()));
+        Outcome::Cancelled(message) => {
+            let message = message.as_ref().map(|message| message.clone_ref(py));
+            return Err(PyErr::from_value(cancelled_error(py, message)?));
         }
         Outcome::Pending => return Err(invalid_state(py)),
         Outcome::Written(written) => match &fields.topic {
@@ -271,10 +276,12 @@ unsafe extern "C" fn sending_next(object: *mut ffi::PyObject) -> *mut ffi::PyObj
             return none();
         }
         become_future(object);
-        if let Outcome::Raised(exception) = &fields.outcome {
+        if let Outcome::Raised(_) = &fields.outcome {
             fields.is_seen = true;
-            let py = Python::assume_attached();
-            PyErr::from_value(exception.clone_ref(py).into_bound(py)).restore(py);
+            // Taken out: kept here, the exception's traceback would keep its frames, and those this.
+            if let Outcome::Raised(exception) = std::mem::replace(&mut fields.outcome, Outcome::Cancelled(None)) {
+                PyErr::from_value(exception.into_bound(Python::assume_attached())).restore(Python::assume_attached());
+            }
             return null_mut();
         }
         steps::answer(object);
@@ -325,14 +332,39 @@ unsafe extern "C" fn done(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> 
 
 unsafe extern "C" fn cancelled(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a method of its class.
-    unsafe { ffi::PyBool_FromLong(matches!(fields(object).outcome, Outcome::Cancelled).into()) }
+    unsafe { ffi::PyBool_FromLong(matches!(fields(object).outcome, Outcome::Cancelled(_)).into()) }
 }
 
 // Gives up the wait; what is waited for goes on.
-fast!(cancel, "cancel", CANCEL, |py, object, [_message]| {
-    let ended = end(py, object, Outcome::Cancelled)?;
+fast!(cancel, "cancel", CANCEL, |py, object, [message]| {
+    let message = Bound::from_borrowed_ptr_or_opt(py, message).filter(|message| !message.is_none()).map(Bound::unbind);
+    let ended = end(py, object, Outcome::Cancelled(message))?;
     Ok(ffi::PyBool_FromLong(ended.into()))
 });
+
+/// What `cancel` said, for `asyncio.gather`.
+unsafe extern "C" fn cancel_message(object: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject {
+    // SAFETY: an attribute of its class, read with the lock held.
+    unsafe {
+        match &fields(object).outcome {
+            Outcome::Cancelled(Some(message)) => message.clone_ref(Python::assume_attached()).into_ptr(),
+            _ => none(),
+        }
+    }
+}
+
+/// `_make_cancelled_error()`: what `asyncio.gather` raises for a future that was cancelled.
+unsafe extern "C" fn make_cancelled_error(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    finish(|| {
+        // SAFETY: a method of its class, called with the lock held; what the fields hold is copied before Python runs.
+        let (py, fields) = unsafe { (Python::assume_attached(), fields(object)) };
+        let message = match &fields.outcome {
+            Outcome::Cancelled(message) => message.as_ref().map(|message| message.clone_ref(py)),
+            _ => None,
+        };
+        Ok(cancelled_error(py, message)?.into_ptr())
+    })
+}
 
 unsafe extern "C" fn result(object: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a method of its class, called with the lock held.
@@ -358,7 +390,11 @@ fast!(add_done_callback, "add_done_callback", DONE_CALLBACK, |py, object, [callb
     let Some(callback) = Bound::from_borrowed_ptr_or_opt(py, callback) else {
         return Err(pyo3::exceptions::PyTypeError::new_err("add_done_callback() takes a callback"));
     };
-    let context = Bound::from_borrowed_ptr_or_opt(py, context).filter(|context| !context.is_none()).map(Bound::unbind);
+    // Without one it is the caller's: the loop serves futures in a context of its own.
+    let context = match Bound::from_borrowed_ptr_or_opt(py, context).filter(|context| !context.is_none()) {
+        Some(context) => context.unbind(),
+        None => COPY_CONTEXT.import(py, "contextvars", "copy_context")?.call0()?.unbind(),
+    };
     if is_done(object) {
         call_soon(py, object, callback.unbind(), context)?;
     } else {
@@ -373,18 +409,21 @@ unsafe extern "C" fn remove_done_callback(object: *mut ffi::PyObject, callback: 
         // SAFETY: a method of its class, called with the lock held; the fields are not kept while Python compares.
         unsafe {
             let py = Python::assume_attached();
-            let all = std::mem::take(&mut fields(object).callbacks);
-            let (mut kept, mut removed) = (Vec::new(), 0);
-            for (one, context) in all {
+            // Compared on a copy: comparing may raise, and may end this future.
+            let all: Vec<_> = fields(object).callbacks.iter().map(|(one, _)| one.clone_ref(py)).collect();
+            let mut equal = Vec::new();
+            for one in all {
                 if one.bind(py).eq(Bound::from_borrowed_ptr(py, callback))? {
-                    removed += 1;
-                } else {
-                    kept.push((one, context));
+                    equal.push(one);
                 }
             }
-            kept.append(&mut fields(object).callbacks);
+            let is_kept = |one: &Py<PyAny>| !equal.iter().any(|other| other.is(one));
+            let (kept, removed): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut fields(object).callbacks).into_iter().partition(|(one, _)| is_kept(one));
             fields(object).callbacks = kept;
-            Ok(ffi::PyLong_FromLong(removed))
+            let count = std::ffi::c_long::try_from(removed.len()).unwrap_or(std::ffi::c_long::MAX);
+            drop(removed);
+            Ok(ffi::PyLong_FromLong(count))
         }
     })
 }
@@ -479,12 +518,14 @@ pub(crate) fn make_classes(py: Python<'_>) -> PyResult<()> {
         attributes(vec![
             attribute(c"_asyncio_future_blocking", is_blocking, Some(set_blocking)),
             attribute(c"_loop", loop_attribute, None),
+            attribute(c"_cancel_message", cancel_message, None),
         ]),
         methods(vec![
             method(c"get_loop", get_loop, ffi::METH_NOARGS),
             method(c"done", done, ffi::METH_NOARGS),
             method(c"cancelled", cancelled, ffi::METH_NOARGS),
             fast_method(c"cancel", cancel),
+            method(c"_make_cancelled_error", make_cancelled_error, ffi::METH_NOARGS),
             method(c"result", result, ffi::METH_NOARGS),
             method(c"exception", exception, ffi::METH_NOARGS),
             fast_method(c"add_done_callback", add_done_callback),

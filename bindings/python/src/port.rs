@@ -94,8 +94,15 @@ impl Port {
         let waker = Waker::from(Arc::new(Ring { queue: self.queue(py)?.clone(), number }));
         match running.call.as_mut().poll(&mut Context::from_waker(&waker)) {
             Poll::Pending => {
-                self.state.with(py, |state| state.calls.insert(number, running));
-                Ok(())
+                // Looking at the call may have closed the port.
+                let closed = self.state.with(py, |state| {
+                    if state.closed {
+                        return Some(running);
+                    }
+                    state.calls.insert(number, running);
+                    None
+                });
+                closed.map_or(Ok(()), |running| running.answer.end(py, Outcome::Cancelled(None)).map(drop))
             }
             Poll::Ready(settle) => {
                 let outcome = match settle(py) {
@@ -119,7 +126,9 @@ impl Port {
         (!future.is_null()).then(|| unsafe { Answer::from_object(future) })
     }
 
+    /// Ends all of a report's futures, and answers with the first error of those.
     fn report(&self, py: Python<'_>, report: &DeliveryReport) -> PyResult<()> {
+        let mut told = Ok(());
         let unknown = || Error::new(ErrorKind::State, "what became of the record is not known");
         for index in 0..u32::try_from(report.len()).unwrap_or(0) {
             let Some(future) = self.take(py, report.opaque(index)) else { continue };
@@ -127,9 +136,9 @@ impl Port {
                 Ok(written) => Outcome::Written(written),
                 Err(error) => Outcome::Failed(Box::new(error)),
             };
-            future.end(py, outcome)?;
+            told = told.and(future.end(py, outcome).map(drop));
         }
-        Ok(())
+        told
     }
 }
 
@@ -151,23 +160,24 @@ impl Port {
 
     /// Settles what has come; the loop calls it. How many records that were.
     fn serve(&self, py: Python<'_>) -> PyResult<usize> {
-        self.wakeup.clear();
         let queue = self.queue(py)?;
-        let mut records = 0;
+        self.wakeup.clear();
+        let (mut records, mut served) = (0, Ok(()));
+        // What one of them raises keeps nobody else waiting: it is raised when all have been served.
         while let Some(woken) = queue.try_pop() {
             match woken {
                 Woken::Report(report) => {
                     records += report.len();
-                    self.report(py, &report)?;
+                    served = served.and(self.report(py, &report));
                 }
                 Woken::Call(number) => {
                     if let Some(running) = self.state.with(py, |state| state.calls.remove(&number)) {
-                        self.look(py, number, running)?;
+                        served = served.and(self.look(py, number, running));
                     }
                 }
             }
         }
-        Ok(records)
+        served.map(|()| records)
     }
 
     /// How many records are under way.
@@ -181,10 +191,11 @@ impl Port {
             state.closed = true;
             std::mem::take(&mut state.calls)
         });
+        let mut told = Ok(());
         for running in calls.into_values() {
-            running.answer.end(py, Outcome::Cancelled)?;
+            told = told.and(running.answer.end(py, Outcome::Cancelled(None)).map(drop));
         }
-        Ok(())
+        told
     }
 }
 

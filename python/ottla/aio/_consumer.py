@@ -49,7 +49,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         self._closed = False
         # The one call for more that is under way, and who waits for it.
         self._next: asyncio.Future[None] | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: set[asyncio.Future[None]] = set()
         self._error: BaseException | None = None
         self._assigning: asyncio.Future[None] | None = None
         self._turn = TURN
@@ -153,7 +153,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         """More is at hand, or an error came: for one of those who wait."""
         self._next = None
         self._error = None if done.cancelled() else done.exception()
-        waiters, self._waiters = self._waiters, []
+        waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -162,9 +162,15 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         """Waits until there may be more at hand."""
         port = self._running()
         if self._assigning is not None:
-            # An assignment that fails does so for who reads.
-            assigning, self._assigning = self._assigning, None
-            await assigning
+            # An assignment that fails does so for who reads. Who gives up does not take it along.
+            assigning = self._assigning
+            try:
+                await asyncio.shield(assigning)
+            finally:
+                if assigning.done() and self._assigning is assigning:
+                    self._assigning = None
+                del assigning
+            self._running()
         if self._next is None and self._error is None:
             following = _ottla.aio_next(self._native, port.native)
             if following.done():
@@ -172,15 +178,23 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             else:
                 self._next = following
                 following.add_done_callback(self._came)
+            # An exception's traceback keeps this frame: what keeps the exception is not to be in it.
+            del following
         if self._next is not None:
             # A waiter of its own: who gives up does not take the call along.
             waiter: asyncio.Future[None] = port.loop.create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._waiters.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.discard(waiter)
             self._running()
         if self._error is not None:
             error, self._error = self._error, None
-            raise error
+            try:
+                raise error
+            finally:
+                del error
 
     async def getone(self, *partitions: TopicPartition) -> _ottla.ConsumerRecord:
         """The next record."""
@@ -188,7 +202,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             raise NotImplementedError("AIOKafkaConsumer.getone(partition) is not there yet (see COMPAT.md)")
         self._running()
         self._turn -= 1
-        if not self._turn:
+        if self._turn <= 0:
             self._turn = TURN
             # Before a record is taken: one in hand would be lost to a cancellation.
             await asyncio.sleep(0)
@@ -209,17 +223,25 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         port = self._running()
         limit = max_records or self._max_poll_records or 500
         end = port.loop.time() + timeout_ms / 1000
+        if self._turn <= 0:
+            self._turn = TURN
+            # Before records are taken: those in hand would be lost to a cancellation.
+            await asyncio.sleep(0)
+            self._running()
         while True:
             records = self._native._some(limit, 0)
             if records:
                 break
             left = end - port.loop.time()
             if left <= 0:
+                # The loop has a turn at least: who asks again and again keeps nobody from going on.
+                await asyncio.sleep(0)
                 return {}
             try:
                 await asyncio.wait_for(self._more(), left)
             except TimeoutError:
                 return {}
+        self._turn -= len(records)
         made: dict[TopicPartition, list[_ottla.ConsumerRecord]] = {}
         last: tuple[str, int] | None = None
         for record in records:
@@ -343,7 +365,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         try:
             await call(_ottla.aio_close, self._native, self._port.native)
         finally:
-            waiters, self._waiters = self._waiters, []
+            waiters, self._waiters = self._waiters, set()
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
