@@ -104,6 +104,13 @@ impl AioConsumer {
         self.native.clone_ref(py)
     }
 
+    /// Lets go of the awaitable that was to be used again: one that was given up midway refers to its consumer.
+    fn _forget_last(&self, py: Python<'_>) {
+        let last = self.last.with(py, |last| std::mem::replace(&mut last.0, null_mut()));
+        // SAFETY: an owned reference, or null.
+        unsafe { ffi::Py_XDECREF(last) };
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.native)
     }
@@ -112,11 +119,7 @@ impl AioConsumer {
 impl Drop for AioConsumer {
     fn drop(&mut self) {
         // A pyclass is dropped by the interpreter, with its lock.
-        Python::attach(|py| {
-            let last = self.last.with(py, |last| std::mem::replace(&mut last.0, null_mut()));
-            // SAFETY: an owned reference, or null.
-            unsafe { ffi::Py_XDECREF(last) };
-        });
+        Python::attach(|py| self._forget_last(py));
     }
 }
 
@@ -164,10 +167,12 @@ unsafe extern "C" fn anext(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
             let consumer = value_of::<AioConsumer>(object);
             let last = consumer.last.with(py, |last| last.0);
             if !last.is_null() && ffi::Py_REFCNT(last) == 1 {
+                // Held first: ending it may run Python code, which may come here.
+                ffi::Py_INCREF(last);
                 // Whoever had it last may have given it up midway.
                 end(last);
                 next_of(last).consumer = ffi::Py_NewRef(object);
-                return Ok(ffi::Py_NewRef(last));
+                return Ok(last);
             }
             let made = ffi::PyType_GenericAlloc(NEXT.load(Ordering::Relaxed), 0);
             if made.is_null() {
@@ -199,7 +204,7 @@ unsafe fn step(object: *mut ffi::PyObject, sent: *mut ffi::PyObject) -> PyResult
             let own = value_of::<AioConsumer>(consumer.as_ptr());
             let is_turn = is_turn(py, &own.turn);
             if !is_turn {
-                let record = own.native.get().take_fresh(py)?;
+                let record = own.native.get().take_fresh(py).inspect_err(|_| end(object))?;
                 if !record.is_null() {
                     end(object);
                     steps::answer(record);
@@ -207,7 +212,7 @@ unsafe fn step(object: *mut ffi::PyObject, sent: *mut ffi::PyObject) -> PyResult
                     return Ok(null_mut());
                 }
             }
-            let waits = consumer.call_method1("_next_record", (is_turn,))?;
+            let waits = consumer.call_method1("_next_record", (is_turn,)).inspect_err(|_| end(object))?;
             next_of(object).waits = waits.into_ptr();
         }
         // Held for itself: what runs may end this awaitable.

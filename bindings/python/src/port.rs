@@ -187,11 +187,17 @@ impl Port {
 
     /// Runs no more calls; those under way are given up.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let calls = self.state.with(py, |state| {
+        let (calls, records) = self.state.with(py, |state| {
             state.closed = true;
-            std::mem::take(&mut state.calls)
+            (std::mem::take(&mut state.calls), state.records.take_all())
         });
         let mut told = Ok(());
+        for record in records.into_iter().filter(|record| !record.is_null()) {
+            // SAFETY: a reference that the table owned.
+            let record = unsafe { Answer::from_object(record) };
+            let gone = Error::new(ErrorKind::Closed, "the producer is stopped: what became of the record is not known");
+            told = told.and(record.end(py, Outcome::Failed(Box::new(gone))).map(drop));
+        }
         for running in calls.into_values() {
             told = told.and(running.answer.end(py, Outcome::Cancelled(None)).map(drop));
         }

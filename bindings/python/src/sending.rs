@@ -105,21 +105,21 @@ impl SendingProducer {
     }
 
     fn topic(&self, py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<()> {
-        if self.state.with(py, |state| state.topic_object == object && state.topic.is_some()) {
-            return Ok(());
-        }
-        // SAFETY: an argument of the call.
-        let name = unsafe { text("topic", object)? };
-        let topic = self.leaving(py)?.producer.topic(name);
-        let topic = topic.map_err(|error| errors::translated(py, errors::raise(py, &error)))?;
-        // SAFETY: an argument of the call, and the reference that the cache owned.
-        unsafe {
-            let object = ffi::Py_NewRef(object);
-            let before = self.state.with(py, |state| {
-                state.topic = Some(Kept::new(topic));
-                std::mem::replace(&mut state.topic_object, object)
-            });
-            ffi::Py_XDECREF(before);
+        // Looked at again: letting go of the one before may run Python code, which may send to another topic.
+        while !self.state.with(py, |state| state.topic_object == object && state.topic.is_some()) {
+            // SAFETY: an argument of the call.
+            let name = unsafe { text("topic", object)? };
+            let topic = self.leaving(py)?.producer.topic(name);
+            let topic = topic.map_err(|error| errors::translated(py, errors::raise(py, &error)))?;
+            // SAFETY: an argument of the call, and the reference that the cache owned.
+            unsafe {
+                let object = ffi::Py_NewRef(object);
+                let before = self.state.with(py, |state| {
+                    state.topic = Some(Kept::new(topic));
+                    std::mem::replace(&mut state.topic_object, object)
+                });
+                ffi::Py_XDECREF(before);
+            }
         }
         Ok(())
     }

@@ -66,7 +66,10 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
                 await self._begin()
         except BaseException:
             self._closed = True
-            self._port.close()
+            try:
+                _ottla.aio_close(self._native, self._port.native)
+            finally:
+                self._port.close()
             raise
 
     def _running(self) -> Port:
@@ -370,6 +373,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
                 if not waiter.done():
                     waiter.set_result(None)
             self._port.close()
+            self._forget_last()
 
     async def __aenter__(self) -> Self:
         await self.start()

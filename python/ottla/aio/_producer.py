@@ -50,13 +50,16 @@ class AIOKafkaProducer(_ottla.AioProducer):
         """Waits until a broker answers."""
         if self._port is not None:
             raise AssertionError("the producer was started already")
-        self._port = Port()
+        self._port, is_open = Port(), False
         try:
             call(self._native._open, self._properties, *self._serializers, self._port.native)
+            is_open = True
             sending.add(self._native)
             await self._port.connected(self._native, self._servers, self._timeout)
         except BaseException:
             self._closed = True
+            if is_open:
+                self._native._close()
             self._port.close()
             raise
 
