@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::pin::pin;
 
 use ottla::{BrokerInfo, Client, Error, GroupDescription, GroupFilter, GroupListing};
-use ottla_bindings::wait::{Waited, wait};
 
-use crate::boundary::{c_string, limit, text};
-use crate::error::{INVALID_ARG, NO_ERROR, TIMED_OUT, TRANSPORT, code};
+use crate::asked::asked_somebody;
+use crate::boundary::{c_string, text};
+use crate::error::{INVALID_ARG, NO_ERROR, code};
 use crate::handle::{of, rd_kafka_s};
 use crate::metadata::{count, rd_kafka_metadata_broker};
 use crate::types::rd_kafka_resp_err_t;
@@ -173,15 +172,13 @@ pub unsafe extern "C" fn rd_kafka_list_groups(
             Ok(client) => client,
             Err(error) => return code(&error),
         };
-        match wait(pin!(describe(client, name)), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok((described, is_partial))) => {
+        match asked_somebody(client, describe(client, name), timeout_ms) {
+            Ok((described, is_partial)) => {
                 // SAFETY: a place of the caller's.
                 unsafe { *grplistp = Box::into_raw(Owned::of(&described)).cast() };
                 if is_partial { PARTIAL } else { NO_ERROR }
             }
-            Waited::Done(Err(error)) => code(&error),
-            Waited::TimedOut | Waited::Interrupted if client.brokers().is_empty() => TRANSPORT,
-            Waited::TimedOut | Waited::Interrupted => TIMED_OUT,
+            Err(code) => code,
         }
     })
 }

@@ -15,6 +15,7 @@ use ottla_bindings::fork::Kept;
 use ottla_bindings::statistics::{Reading, Statistics};
 use ottla_bindings::wait::{Waited, wait};
 
+use crate::asked::asked;
 use crate::boundary::{Deadline, c_string, limit, text, write_text};
 use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
@@ -630,11 +631,10 @@ pub unsafe extern "C" fn rd_kafka_clusterid(rk: *mut rd_kafka_s, timeout_ms: c_i
         // SAFETY: null or a client.
         let Some(Ok(client)) = (unsafe { of(rk) }).map(rd_kafka_s::client) else { return std::ptr::null_mut() };
         let admin = client.admin();
-        let described = wait(pin!(admin.describe_cluster()), limit(timeout_ms), &mut || false);
-        match described {
+        match asked(admin.describe_cluster(), timeout_ms) {
             // SAFETY: a text.
-            Waited::Done(Ok(cluster)) => unsafe { libc::strdup(c_string(cluster.cluster_id).as_ptr()) },
-            _ => std::ptr::null_mut(),
+            Ok(cluster) => unsafe { libc::strdup(c_string(cluster.cluster_id).as_ptr()) },
+            Err(_) => std::ptr::null_mut(),
         }
     })
 }
@@ -651,10 +651,7 @@ pub unsafe extern "C" fn rd_kafka_controllerid(rk: *mut rd_kafka_s, timeout_ms: 
             return known;
         }
         let admin = client.admin();
-        match wait(pin!(admin.describe_cluster()), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok(cluster)) => cluster.controller,
-            _ => -1,
-        }
+        asked(admin.describe_cluster(), timeout_ms).map_or(-1, |cluster| cluster.controller)
     })
 }
 

@@ -13,6 +13,8 @@
 #[macro_use]
 mod boundary;
 
+mod asked;
+
 pub mod conf;
 pub mod consumer;
 mod drive;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_int};
-use std::pin::pin;
 
 use ottla::{Client, ClusterDescription, Error, TopicDescription};
-use ottla_bindings::wait::{Waited, wait};
 
-use crate::boundary::{c_string, limit};
-use crate::error::{INVALID_ARG, NO_ERROR, TIMED_OUT, code};
+use crate::asked::asked_somebody;
+use crate::boundary::c_string;
+use crate::error::{INVALID_ARG, NO_ERROR, code};
 use crate::handle::{of, rd_kafka_s};
 use crate::topic::rd_kafka_topic_s;
 use crate::types::rd_kafka_resp_err_t;
@@ -186,8 +185,8 @@ pub unsafe extern "C" fn rd_kafka_metadata(
             None if all_topics != 0 => None,
             None => Some(handle.topic_names()),
         };
-        match wait(pin!(describe(client, names)), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok((cluster, topics))) => {
+        match asked_somebody(client, describe(client, names), timeout_ms) {
+            Ok((cluster, topics)) => {
                 handle.controller.store(cluster.controller, std::sync::atomic::Ordering::Relaxed);
                 let servers = client.config().get("bootstrap.servers").unwrap_or_default().to_owned();
                 let first = servers.split(',').next().unwrap_or_default().trim();
@@ -196,14 +195,7 @@ pub unsafe extern "C" fn rd_kafka_metadata(
                 unsafe { *metadatap = Box::into_raw(owned).cast() };
                 NO_ERROR
             }
-            Waited::Done(Err(error)) => code(&error),
-            Waited::TimedOut | Waited::Interrupted => {
-                if client.brokers().is_empty() {
-                    crate::error::TRANSPORT
-                } else {
-                    TIMED_OUT
-                }
-            }
+            Err(code) => code,
         }
     })
 }

@@ -1,16 +1,15 @@
 //! Offsets: committed, stored, asked for.
 
 use std::ffi::{c_char, c_int, c_void};
-use std::pin::pin;
 
 use ottla::{Consumer, Error, ErrorKind, OffsetAndMetadata, TopicPartition};
-use ottla_bindings::wait::{Waited, wait};
 
-use crate::boundary::{limit, text};
+use crate::asked::asked;
+use crate::boundary::text;
 use crate::conf::{OffsetCommitCb, Opaque};
 use crate::consumer::{answered, member};
 use crate::drive::drive;
-use crate::error::{INVALID_ARG, NO_ERROR, NO_OFFSET, STATE, TIMED_OUT, code, rd_kafka_error_s};
+use crate::error::{INVALID_ARG, NO_ERROR, NO_OFFSET, STATE, code, rd_kafka_error_s};
 use crate::event;
 use crate::handle::{of, rd_kafka_s};
 use crate::list;
@@ -188,16 +187,15 @@ pub unsafe extern "C" fn rd_kafka_committed(
         // SAFETY: a list of the caller's.
         let elems = unsafe { list::elems_mut(partitions) };
         let keys: Vec<(String, i32)> = elems.iter().map(|elem| (elem.topic().to_owned(), elem.partition)).collect();
-        match wait(pin!(consumer.committed(keys)), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok(found)) => {
+        match asked(consumer.committed(keys), timeout_ms) {
+            Ok(found) => {
                 for elem in elems {
                     elem.set_committed(found.get(&elem.key()).and_then(Option::as_ref));
                     elem.err = NO_ERROR;
                 }
                 NO_ERROR
             }
-            Waited::Done(Err(error)) => code(&error),
-            Waited::TimedOut | Waited::Interrupted => TIMED_OUT,
+            Err(code) => code,
         }
     })
 }
@@ -287,14 +285,13 @@ pub unsafe extern "C" fn rd_kafka_query_watermark_offsets(
             Ok(consumer) => consumer,
             Err(error) => return code(&error),
         };
-        match wait(pin!(consumer.watermarks(topic, partition)), limit(timeout_ms), &mut || false) {
-            Waited::Done(Ok((first, end))) => {
+        match asked(consumer.watermarks(topic, partition), timeout_ms) {
+            Ok((first, end)) => {
                 // SAFETY: null or places of the caller's.
                 unsafe { answer(low, high, first, end) };
                 NO_ERROR
             }
-            Waited::Done(Err(error)) => code(&error),
-            Waited::TimedOut | Waited::Interrupted => TIMED_OUT,
+            Err(code) => code,
         }
     })
 }
@@ -373,9 +370,6 @@ pub unsafe extern "C" fn rd_kafka_offsets_for_times(
             }
             Ok(())
         };
-        match wait(pin!(work), limit(timeout_ms), &mut || false) {
-            Waited::Done(done) => answered(done),
-            Waited::TimedOut | Waited::Interrupted => TIMED_OUT,
-        }
+        asked(work, timeout_ms).err().unwrap_or(NO_ERROR)
     })
 }
