@@ -1,6 +1,7 @@
 //! A client: configuration, connections and metadata, shared by the producers, consumers and admins made from it.
 
 use std::future::Future;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -143,7 +144,14 @@ impl ClientBuilder {
     /// Tells `observer` what happens to the client without a call that would tell of it.
     #[must_use]
     pub fn observer(mut self, observer: Observer) -> Self {
-        self.observer = Observed(Some(observer));
+        self.observer.observer = Some(observer);
+        self
+    }
+
+    /// Tells the observer of each request and heartbeat too ([`ClientEvent::Request`] and its like), whenever `wanted` is true.
+    #[must_use]
+    pub fn trace(mut self, wanted: Arc<AtomicBool>) -> Self {
+        self.observer.trace = Some(wanted);
         self
     }
 
@@ -205,7 +213,7 @@ impl ClientBuilder {
             handle,
         });
         inner.handle.spawn(keep_metadata(Arc::downgrade(&inner), inner.wake.clone()));
-        if let (Some(observer), Some(interval)) = (&inner.observer.0, inner.settings.statistics_interval) {
+        if let (Some(observer), Some(interval)) = (&inner.observer.observer, inner.settings.statistics_interval) {
             inner.handle.spawn(tell_when_due(Arc::downgrade(&inner), observer.clone(), interval));
         }
         Ok(Client { inner })

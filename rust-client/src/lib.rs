@@ -37,7 +37,7 @@ pub use consumer::Consumer;
 pub use group::{Answering, Closing, Committing, ConsumerBuilder, GroupState, Rebalance, RebalanceListener};
 pub use metrics::ClientSnapshot;
 pub use network::{Connecting, Connector, Stream};
-pub use observer::{ClientEvent, Observer};
+pub use observer::{ClientEvent, GroupMember, Observer, RequestEnd, RequestTrace};
 pub use ottla_core::admin::{
     AclOperation, ConsumerGroupState, GroupDescription, GroupFilter, GroupListing, GroupType, MemberDescription, MemberIdentity,
     MemberResults, PartitionResults,

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_core::error::Error;
+use ottla_protocol::Text;
 
 /// Something that happens to a client without a call that would tell of it. Each change of state is told once, not each attempt.
 #[derive(Clone, Debug)]
@@ -34,6 +36,81 @@ pub enum ClientEvent {
     },
     /// `statistics.interval.ms` have passed: the time to read the metrics.
     StatisticsDue,
+    /// The leader of a group assigned partitions of topics that the consumer does not subscribe to. It joins again, or, with an
+    /// assignor whose leaders do so, leaves them alone.
+    UnsubscribedTopics {
+        /// The group, and the consumer's place in it.
+        member: GroupMember,
+        /// The topics of all that was assigned.
+        assigned: Vec<Text>,
+        /// What the consumer subscribes to.
+        subscribed: Vec<Text>,
+    },
+    /// A group's coordinator has taken a consumer's heartbeat. Told while [`ClientBuilder::trace`](crate::ClientBuilder::trace)
+    /// says so, as all below.
+    Heartbeat(GroupMember),
+    /// A request has come to its end.
+    Request(RequestTrace),
+    /// A request had to wait for others to be written to its connection, or one that had is being written now.
+    RequestQueue {
+        /// The broker's id, negative for a bootstrap server.
+        broker: i32,
+        /// `HOST:PORT`.
+        address: String,
+        /// How many wait.
+        size: usize,
+    },
+}
+
+/// A consumer's place in its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMember {
+    /// `group.id`.
+    pub group_id: Text,
+    /// What the coordinator calls it.
+    pub member_id: Text,
+    /// The group's generation.
+    pub generation: i32,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct RequestTrace {
+    /// The broker's id, negative for a bootstrap server.
+    pub broker: i32,
+    /// `HOST:PORT`.
+    pub address: String,
+    /// Kafka's number of the API.
+    pub api_key: i16,
+    /// Its name.
+    pub api_name: &'static str,
+    /// The version that it was asked in.
+    pub api_version: i16,
+    /// Of its connection's requests, which it is; 0 for the handshake.
+    pub correlation_id: i32,
+    /// How long it waited to be written.
+    pub pending: Duration,
+    /// From then to its end.
+    pub duration: Duration,
+    /// How it ended.
+    pub end: RequestEnd,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RequestEnd {
+    /// It was answered.
+    Answered {
+        /// How long the answer is, without the four bytes that say so.
+        bytes: usize,
+    },
+    /// It was written, and has no answer (a Produce request with `acks=0`).
+    Written,
+    /// No answer came in time: its connection is closed.
+    TimedOut,
+    /// Its connection ended before.
+    Failed(Error),
 }
 
 /// Told of a client's events, on the thread that the client's IO runs on: it must not block, and hands them on.
@@ -41,13 +118,22 @@ pub type Observer = Arc<dyn Fn(ClientEvent) + Send + Sync>;
 
 /// An observer, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Observed(pub(crate) Option<Observer>);
+pub(crate) struct Observed {
+    pub(crate) observer: Option<Observer>,
+    /// Whether it wants to know of each request.
+    pub(crate) trace: Option<Arc<AtomicBool>>,
+}
 
 impl Observed {
     pub(crate) fn tell(&self, event: impl FnOnce() -> ClientEvent) {
-        if let Some(observer) = &self.0 {
+        if let Some(observer) = &self.observer {
             observer(event());
         }
+    }
+
+    /// Whether somebody wants to know of each request now.
+    pub(crate) fn traces(&self) -> bool {
+        self.observer.is_some() && self.trace.as_ref().is_some_and(|trace| trace.load(Ordering::Relaxed))
     }
 
     /// An answer said that the broker throttles.
@@ -60,6 +146,6 @@ impl Observed {
 
 impl fmt::Debug for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Observed" } else { "NotObserved" })
+        f.write_str(if self.observer.is_some() { "Observed" } else { "NotObserved" })
     }
 }

@@ -165,7 +165,9 @@ impl Driver {
                 self.question = Some(question);
             }
             MembershipCommand::Report(error) => panic!("{error}"),
-            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) | MembershipCommand::Closed => {}
+            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) => {}
+            MembershipCommand::Closed | MembershipCommand::HeartbeatTaken => {}
+            MembershipCommand::NotSubscribed { .. } => panic!("nobody assigns what is not subscribed to"),
         }
     }
 

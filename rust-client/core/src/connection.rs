@@ -130,6 +130,17 @@ impl<T> ConnectionState<T> {
         }
     }
 
+    /// In which version the handshake asks, until it is done.
+    #[must_use]
+    pub fn handshake_version(&self) -> Option<i16> {
+        self.handshake.map(|(version, _)| version)
+    }
+
+    /// What was given with the request that is awaited longest.
+    pub fn oldest(&mut self) -> Option<&mut T> {
+        self.awaited.front_mut().map(|awaited| &mut awaited.token)
+    }
+
     /// Takes in a frame.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ use super::{Group, Inner, positions, there};
 use crate::client::ClientInner;
 use crate::consumer::Work;
 use crate::network::Purpose;
+use crate::observer::{ClientEvent, GroupMember};
 
 /// The answer to a request, or something else that is done.
 enum Answer {
@@ -45,6 +46,7 @@ enum Todo {
     Assign(Assign),
     Fetched(super::Fetching, Result<ottla_core::group::offset_commit::CommittedOffsets, Error>),
     Report(Error),
+    Tell(ClientEvent),
     Closed,
 }
 
@@ -206,6 +208,15 @@ impl Driver {
             MembershipCommand::TakeAway(partitions) => self.group.take_away(inner, &partitions),
             MembershipCommand::Ask(question) => todo.push(Todo::Ask(question)),
             MembershipCommand::Report(error) => todo.push(Todo::Report(error)),
+            MembershipCommand::HeartbeatTaken if self.group.client.observer.traces() => {
+                todo.push(Todo::Tell(ClientEvent::Heartbeat(self.member(inner, now))));
+            }
+            MembershipCommand::HeartbeatTaken => {}
+            MembershipCommand::NotSubscribed { assigned, subscribed } => {
+                let member = self.member(inner, now);
+                let (assigned, subscribed) = (Vec::from_iter(assigned), Vec::from_iter(subscribed));
+                todo.push(Todo::Tell(ClientEvent::UnsubscribedTopics { member, assigned, subscribed }));
+            }
             MembershipCommand::Closed => todo.push(Todo::Closed),
         }
     }
@@ -245,6 +256,13 @@ impl Driver {
             }
             CoordinatorCommand::Report(error) => todo.push(Todo::Report(error)),
         }
+    }
+
+    /// This consumer's place in the group.
+    fn member(&self, inner: &Inner, now: Instant) -> GroupMember {
+        let identity = inner.membership.status(now).identity;
+        let group_id = Text::from(self.group.config.group_id.as_str());
+        GroupMember { group_id, member_id: identity.member_id, generation: identity.generation }
     }
 
     /// Where the coordinator is: as it was named, or as the metadata have it.
@@ -298,6 +316,19 @@ impl Driver {
             }
             Todo::Fetched(waiting, result) => self.group.fetched(waiting, result),
             Todo::Report(error) => self.group.consumer.push_work(Work::Error(error)),
+            Todo::Tell(event) => {
+                if let ClientEvent::UnsubscribedTopics { member, assigned, subscribed } = &event {
+                    let (group, member) = (member.group_id.as_str(), member.member_id.as_str());
+                    tracing::warn!(
+                        group,
+                        member,
+                        ?assigned,
+                        ?subscribed,
+                        "the leader assigned topics that are not subscribed to"
+                    );
+                }
+                client.observer.tell(|| event);
+            }
             Todo::Closed => self.closed = true,
         }
     }

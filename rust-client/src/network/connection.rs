@@ -14,9 +14,10 @@ use ottla_protocol::{ApiKey, Decode, Reader, Request, Text};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::tracer::{Trace, Tracer};
 use super::transport::{Connector, Stream};
 use crate::metrics::ClientCounters;
-use crate::observer::{ClientEvent, Observed};
+use crate::observer::{ClientEvent, Observed, RequestEnd};
 use crate::runtime::RuntimeClock;
 use crate::watched::Watched;
 
@@ -33,7 +34,13 @@ struct Outgoing {
     version: i16,
     timeout: Duration,
     answered: bool,
+    awaiting: Awaiting,
+}
+
+/// Who is told of an answer.
+struct Awaiting {
     reply: Reply,
+    trace: Trace,
 }
 
 /// Where a connection is to go, and what bounds it.
@@ -92,7 +99,8 @@ struct Shared {
     observer: Observed,
     apis: OnceLock<BrokerApis>,
     state: Watched<State>,
-    awaited: Mutex<Option<ConnectionState<Reply>>>,
+    awaited: Mutex<Option<ConnectionState<Awaiting>>>,
+    tracer: Tracer,
     /// When the last request was sent, in microseconds of the clock.
     last_used: AtomicU64,
     /// When the handshake was done, in microseconds of the clock.
@@ -110,7 +118,7 @@ struct Shared {
 }
 
 impl Shared {
-    fn awaited(&self) -> MutexGuard<'_, Option<ConnectionState<Reply>>> {
+    fn awaited(&self) -> MutexGuard<'_, Option<ConnectionState<Awaiting>>> {
         self.awaited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,18 +157,24 @@ impl Shared {
         error.with_broker(self.target.id, self.target.address())
     }
 
+    /// Tells who awaits an answer why there is none.
+    fn fail(&self, awaiting: Awaiting, error: &Error) {
+        self.tracer.end(awaiting.trace, || RequestEnd::Failed(error.clone()));
+        (awaiting.reply)(Err(error.clone()));
+    }
+
     /// Ends the connection: what is awaited fails, in order.
     fn close(&self, error: &Error) {
         let error = self.place(error.clone());
-        let awaited: Vec<Reply> = self.awaited().as_mut().map(ConnectionState::take_awaited).into_iter().flatten().collect();
+        let awaited: Vec<Awaiting> = self.awaited().as_mut().map(ConnectionState::take_awaited).into_iter().flatten().collect();
         let was_idle = self.apis.get().is_some() && awaited.is_empty() && self.has_held();
         if self.apis.get().is_some() && !was_idle {
             self.say_down(&error, "connection lost");
         }
         self.state.set(State::Closed(Closed { error: error.clone(), at: self.clock.now(), was_idle }));
         self.closing.notify_one();
-        for reply in awaited {
-            reply(Err(error.clone()));
+        for awaiting in awaited {
+            self.fail(awaiting, &error);
         }
     }
 }
@@ -182,9 +196,11 @@ impl Connection {
         down: Arc<AtomicBool>,
     ) -> Self {
         let (outgoing, incoming) = mpsc::unbounded_channel();
+        let tracer = Tracer::new(target.id, target.address(), settings.observer.clone(), clock.clone());
         let shared = Arc::new(Shared {
             target,
             clock,
+            tracer,
             counters: settings.counters.clone(),
             observer: settings.observer.clone(),
             apis: OnceLock::new(),
@@ -293,9 +309,13 @@ impl Connection {
             });
             reply(decoded);
         };
-        let outgoing = Outgoing { frame, correlation_id, api_key: R::KEY, version, timeout, answered, reply: Box::new(decode) };
+        let trace = self.shared.tracer.begin(R::KEY, version, correlation_id);
+        let awaiting = Awaiting { reply: Box::new(decode), trace };
+        self.shared.tracer.queued();
+        let outgoing = Outgoing { frame, correlation_id, api_key: R::KEY, version, timeout, answered, awaiting };
         if let Err(mpsc::error::SendError(outgoing)) = self.outgoing.send(outgoing) {
-            (outgoing.reply)(Err(self.closed().map_or_else(|| self.gone(), |closed| closed.error)));
+            self.shared.tracer.withdrawn();
+            self.shared.fail(outgoing.awaiting, &self.closed().map_or_else(|| self.gone(), |closed| closed.error));
         }
     }
 
@@ -356,12 +376,17 @@ async fn run(
     let mut state = state;
     let mut stream = stream;
     let mut received = BytesMut::with_capacity(64 * 1024);
-    let hands = shake_hands(&mut stream, &mut received, &mut state, hello, settings.receive_max_bytes);
+    let mut trace = None;
+    let hands = shake_hands(&shared, &mut stream, &mut received, &mut state, hello, settings.receive_max_bytes, &mut trace);
     let apis = match tokio::time::timeout_at(shared.clock.to_tokio(deadline), hands).await {
         Ok(Ok(apis)) => apis,
-        shaken => {
-            let error = shaken.map_or_else(|_| state.overdue(), |shaken| shaken.err().unwrap_or_else(|| state.overdue()));
+        Ok(Err(error)) => {
+            shared.tracer.end(trace, || RequestEnd::Failed(shared.place(error.clone())));
             return failed(&error);
+        }
+        Err(_) => {
+            shared.tracer.end(trace, || RequestEnd::TimedOut);
+            return failed(&state.overdue());
         }
     };
     shared.use_now();
@@ -379,18 +404,27 @@ async fn run(
 }
 
 async fn shake_hands(
+    shared: &Shared,
     stream: &mut Box<dyn Stream>,
     received: &mut BytesMut,
-    state: &mut ConnectionState<Reply>,
+    state: &mut ConnectionState<Awaiting>,
     hello: Vec<Bytes>,
     max: usize,
+    trace: &mut Trace,
 ) -> Result<BrokerApis, Error> {
-    write_all(stream, hello).await.map_err(broken)?;
+    let mut hello = Some(hello);
     loop {
+        if let Some(hello) = hello.take() {
+            *trace = shared.tracer.begin(ApiKey::ApiVersions, state.handshake_version().unwrap_or(0), 0);
+            write_all(stream, hello).await.map_err(broken)?;
+        }
         if let Some(frame) = take_frame(received, max)? {
-            match state.on_frame(frame)? {
+            let bytes = frame.len();
+            let received = state.on_frame(frame)?;
+            shared.tracer.end(trace.take(), || RequestEnd::Answered { bytes });
+            match received {
                 Received::Ready(apis) => return Ok(apis),
-                Received::Again(hello) => write_all(stream, hello).await.map_err(broken)?,
+                Received::Again(again) => hello = Some(again),
                 Received::Answer(..) => {}
             }
         } else if stream.read_buf(received).await.map_err(broken)? == 0 {
@@ -446,14 +480,17 @@ async fn read(
                 }
             }
             () = tokio::time::sleep_until(shared.clock.to_tokio(deadline)), if deadline != Instant::FAR_FUTURE => {
-                let state = shared.awaited();
+                let mut state = shared.awaited();
                 if idle && shared.last_used() + settings.max_idle <= shared.clock.now() {
                     let what = format!("the connection was not in use for connections.max.idle.ms ({} ms)", settings.max_idle.as_millis());
                     return Error::new(ErrorKind::Transport, what).retriable();
                 }
-                if let Some(state) = state.as_ref().filter(|state| state.deadline() <= shared.clock.now()) {
+                if let Some(late) = state.as_mut().filter(|state| state.deadline() <= shared.clock.now()) {
+                    let (error, trace) = (late.overdue(), late.oldest().and_then(|awaiting| awaiting.trace.take()));
+                    drop(state);
                     shared.counters.on_request_timeout();
-                    return state.overdue();
+                    shared.tracer.end(trace, || RequestEnd::TimedOut);
+                    return error;
                 }
             }
         }
@@ -461,14 +498,16 @@ async fn read(
 }
 
 fn on_frame(shared: &Arc<Shared>, frame: Bytes) -> Result<(), Error> {
+    let bytes = frame.len();
     let received = match shared.awaited().as_mut() {
         Some(state) => state.on_frame(frame)?,
         None => return Ok(()),
     };
     // The reply is called outside the lock.
-    if let Received::Answer(reply, reader) = received {
+    if let Received::Answer(Awaiting { reply, trace }, reader) = received {
         shared.served.store(true, Ordering::Relaxed);
         shared.say_up();
+        shared.tracer.end(trace, || RequestEnd::Answered { bytes });
         reply(Ok(Some(reader)));
     }
     Ok(())
@@ -481,32 +520,38 @@ async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut 
             () = shared.closing.notified() => None,
             next = incoming.recv() => next,
         };
-        let Some(Outgoing { frame, correlation_id, api_key, version, timeout, answered, reply }) = next else { break };
+        let Some(Outgoing { frame, correlation_id, api_key, version, timeout, answered, mut awaiting }) = next else { break };
         shared.counters.on_request();
         shared.use_now();
+        shared.tracer.sent(&mut awaiting.trace);
         let unanswered = if answered {
             let deadline = shared.clock.now() + timeout;
             if let Some(state) = shared.awaited().as_mut() {
-                state.sent(correlation_id, api_key, version, deadline, timeout, reply);
+                state.sent(correlation_id, api_key, version, deadline, timeout, awaiting);
             }
             shared.changed.notify_one();
             None
         } else {
-            Some(reply)
+            Some(awaiting)
         };
         let written = tokio::select! {
             biased;
-            () = shared.closing.notified() => break,
+            () = shared.closing.notified() => Err(std::io::ErrorKind::NotConnected.into()),
             written = write_all(&mut stream, frame) => written,
         };
-        if let Some(reply) = unanswered {
-            if written.is_ok() && shared.has_held() {
-                shared.say_up();
+        shared.tracer.written();
+        match (unanswered, &written) {
+            (Some(Awaiting { reply, trace }), Ok(())) => {
+                if shared.has_held() {
+                    shared.say_up();
+                }
+                shared.tracer.end(trace, || RequestEnd::Written);
+                reply(Ok(None));
             }
-            reply(match &written {
-                Ok(()) => Ok(None),
-                Err(error) => Err(shared.place(broken(std::io::Error::from(error.kind())))),
-            });
+            (Some(awaiting), Err(error)) => {
+                shared.fail(awaiting, &shared.place(broken(std::io::Error::from(error.kind()))));
+            }
+            (None, _) => {}
         }
         if written.is_err() {
             break;
@@ -517,8 +562,10 @@ async fn write(shared: Arc<Shared>, mut stream: WriteHalf<Box<dyn Stream>>, mut 
     incoming.close();
     let error = shared.place(Error::new(ErrorKind::Transport, "the connection was closed").retriable());
     while let Some(outgoing) = incoming.recv().await {
-        (outgoing.reply)(Err(error.clone()));
+        shared.tracer.withdrawn();
+        shared.fail(outgoing.awaiting, &error);
     }
+    shared.tracer.emptied();
     shared.changed.notify_one();
 }
 

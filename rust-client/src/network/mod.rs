@@ -4,6 +4,7 @@ mod connection;
 mod pool;
 #[cfg(test)]
 mod tests;
+mod tracer;
 mod transport;
 
 pub(crate) use connection::Connection;

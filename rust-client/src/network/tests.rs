@@ -7,6 +7,7 @@ mod lines;
 mod rebootstrap;
 mod reconnecting;
 mod storms;
+mod traces;
 
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -128,6 +128,15 @@ pub enum MembershipCommand {
     TakeAway(Vec<TopicPartition>),
     /// Tell the application of an error; the membership goes on by itself unless the error is fatal.
     Report(Error),
+    /// The coordinator has taken a heartbeat: the member lives.
+    HeartbeatTaken,
+    /// The leader assigned partitions of topics that this member does not subscribe to.
+    NotSubscribed {
+        /// The topics of all that was assigned.
+        assigned: BTreeSet<Text>,
+        /// What the member subscribes to.
+        subscribed: BTreeSet<Text>,
+    },
     /// It is over.
     Closed,
 }

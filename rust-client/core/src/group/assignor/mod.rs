@@ -125,6 +125,12 @@ pub trait PartitionAssignor: Send + Sync {
         None
     }
 
+    /// Whether its leaders may assign partitions of topics that a member does not subscribe to, which that member leaves alone.
+    /// With any other assignor such an assignment is out of date, and the member joins again.
+    fn assigns_beyond_subscriptions(&self) -> bool {
+        false
+    }
+
     /// Divides the partitions. A member that is left out gets none.
     fn assign(&self, topics: &GroupTopics, members: &[MemberSubscription]) -> GroupAssignment;
 }

@@ -1,5 +1,6 @@
 //! What a member makes of answers, as Java's client does.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ottla_protocol::messages::sync_group::SyncGroupRequestAssignment;
@@ -101,7 +102,10 @@ impl ClassicMembership {
     fn on_heartbeat(&mut self, now: Instant, code: ErrorCode) {
         const TRIED: &str = "in answer to a heartbeat";
         match code {
-            ErrorCode::None => self.heard_at = now,
+            ErrorCode::None => {
+                self.heard_at = now;
+                self.outbox.push(MembershipCommand::HeartbeatTaken);
+            }
             ErrorCode::RebalanceInProgress => {
                 // It lives all the same. Who is on the way to join already has nothing to change.
                 self.heard_at = now;
@@ -312,12 +316,19 @@ impl ClassicMembership {
                 return self.refused(now, Error::new(ErrorKind::Protocol, what));
             }
         };
-        let assigned: std::collections::BTreeSet<_> =
-            assignment.partitions.into_iter().filter(|partition| partition.partition >= 0).collect();
+        let mut assigned: BTreeSet<_> = assignment.partitions.into_iter().filter(|partition| partition.partition >= 0).collect();
         if assigned.iter().any(|partition| !self.topics.contains(&partition.topic)) {
-            // The subscription changed meanwhile, or the leader knows an older one.
-            self.rejoin = Some("the assignment does not fit the subscription");
-            return self.retry(now);
+            if assigned.iter().any(|partition| !self.joined_topics.contains(&partition.topic)) {
+                let assigned = assigned.iter().map(|partition| partition.topic.clone()).collect();
+                self.outbox.push(MembershipCommand::NotSubscribed { assigned, subscribed: self.joined_topics.clone() });
+            }
+            let current = self.settings.assignors.iter().find(|assignor| self.assignor.as_deref() == Some(assignor.name()));
+            if !current.is_some_and(|assignor| assignor.assigns_beyond_subscriptions()) {
+                // The subscription changed meanwhile, or the leader knows an older one.
+                self.rejoin = Some("the assignment does not fit the subscription");
+                return self.retry(now);
+            }
+            assigned.retain(|partition| self.topics.contains(&partition.topic));
         }
         self.last = LastAssignment {
             partitions: Some(assigned.iter().cloned().collect()),

@@ -393,7 +393,8 @@ impl World {
                 self.poll_interval_exceeded += 1;
             }
             MembershipCommand::Closed => self.clients[index].closed = true,
-            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) => {}
+            MembershipCommand::Follow { .. } | MembershipCommand::TakeAway(_) | MembershipCommand::HeartbeatTaken => {}
+            MembershipCommand::NotSubscribed { .. } => panic!("seed {}: nobody assigns what is not subscribed to", self.seed),
         }
     }
 

@@ -9,7 +9,7 @@ use ottla_protocol::messages::leave_group::MemberResponse;
 use ottla_protocol::messages::{HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupResponse, SyncGroupResponse};
 
 use super::*;
-use crate::group::assignor::{MemberAssignment, builtin};
+use crate::group::assignor::{GroupAssignment, MemberAssignment, MemberSubscription, builtin};
 use crate::group::membership::{GroupRequest, GroupResponse, Lane};
 use crate::group::{decode_subscription, encode_assignment};
 
@@ -494,9 +494,52 @@ fn another_subscription_is_another_join() {
     one.reply(token, joined(2, "other"));
     let (token, _) = one.sent();
     one.reply(token, synced(&[0]));
-    assert!(one.owned().is_empty() && one.commands().is_empty());
+    assert!(one.owned().is_empty());
+    let told = |(assigned, subscribed): (&str, &str)| {
+        let (assigned, subscribed) = (BTreeSet::from([assigned.into()]), BTreeSet::from([subscribed.into()]));
+        MembershipCommand::NotSubscribed { assigned, subscribed }
+    };
+    assert_eq!(format!("{:?}", one.commands()), format!("{:?}", [told(("t", "u"))]));
+    one.commands.clear();
     one.pass(Duration::from_millis(300));
     one.joins();
+}
+
+/// KafkaJS's leaders take all members to subscribe to what they do.
+struct Beyond;
+
+impl PartitionAssignor for Beyond {
+    fn name(&self) -> &str {
+        "range"
+    }
+
+    fn assigns_beyond_subscriptions(&self) -> bool {
+        true
+    }
+
+    fn assign(&self, _topics: &GroupTopics, _members: &[MemberSubscription]) -> GroupAssignment {
+        panic!("it follows")
+    }
+}
+
+#[test]
+fn what_is_assigned_beyond_the_subscription_is_left_alone_where_the_assignor_does_so() {
+    let mut one = One::new(ClassicSettings { assignors: vec![Arc::new(Beyond)], ..settings(&[]) });
+    one.event(MembershipEvent::Subscribed(BTreeSet::from(["t".into()])));
+    one.event(MembershipEvent::CoordinatorFound(7));
+    let (token, _) = one.joins();
+    one.reply(token, joined(1, "other"));
+    let (token, _) = one.sent();
+    let partitions = vec![TopicPartition::new("t", 1), TopicPartition::new("x", 0)];
+    let assignment = encode_assignment(&MemberAssignment { partitions, user_data: None }).unwrap();
+    one.reply(token, GroupResponse::SyncGroup(SyncGroupResponse { assignment, ..SyncGroupResponse::default() }));
+    let (assigned, subscribed) = (BTreeSet::from(["t".into(), "x".into()]), BTreeSet::from(["t".into()]));
+    let told = MembershipCommand::NotSubscribed { assigned, subscribed };
+    let (first, told) = (format!("{:?}", one.commands().first()), format!("{:?}", Some(told)));
+    assert_eq!(first, told);
+    one.answers(QuestionKind::Assigned, &[1]);
+    assert_eq!(one.member.state, State::Stable);
+    assert_eq!(one.owned(), [1]);
 }
 
 #[test]
