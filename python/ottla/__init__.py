@@ -4,6 +4,11 @@
 ``ottla.testing`` has a broker for tests.
 """
 
+import sys as _sys
+
+if "t" in getattr(_sys, "abiflags", ""):
+    raise ImportError("ottla needs Python's global interpreter lock: it does not run on a free-threaded build yet (see COMPAT.md)")
+
 from ._consumer import Consumer
 from ._error import KafkaError, KafkaException
 from ._metadata import ClusterMetadata, TopicMetadata

@@ -26,10 +26,28 @@ mod steps;
 mod table;
 mod tuples;
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
+
+/// Classes and names are kept once for the process, and a lock that another interpreter has guards none of it: from 3.12 on the
+/// interpreter itself refuses to load this into one with a lock of its own, but not into one that shares the main one's.
+fn refuse_subinterpreters(py: Python<'_>) -> PyResult<()> {
+    // SAFETY: the token says that there is a current interpreter.
+    let number = unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) };
+    match number {
+        0 => Ok(()),
+        ..0 => Err(PyErr::fetch(py)),
+        _ => Err(PyImportError::new_err(
+            "ottla can be used in the main interpreter only, and this is a subinterpreter (with mod_wsgi: \
+             WSGIApplicationGroup %{GLOBAL})",
+        )),
+    }
+}
 
 #[pymodule]
 fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    refuse_subinterpreters(module.py())?;
     shared::make_class(module.py())?;
     future::make_classes(module.py())?;
     message_classes::add_classes(module)?;
