@@ -55,7 +55,7 @@ export class Admin {
   constructor(kafka: KafkaConfig, config: AdminConfig, logger: Logger) {
     this.#logger = logger.namespace('Admin')
     this.#instrumentation = new Instrumentation('admin', EVENTS, this.#logger)
-    this.#connection = new Connection(kafka, properties(config.properties ?? {}), this.#logger)
+    this.#connection = new Connection(kafka, properties(config.properties ?? {}), this.#instrumentation)
     this.#connection.endWith(this)
   }
 

@@ -140,6 +140,8 @@ export class FetchedBatch {
   /** The offset behind the batch, and behind what was left out at its end. */
   readonly next: number
   readonly high: number
+  /** The id of the broker that it was fetched from. */
+  readonly broker: number
   readonly table: Int32Array
   readonly #bytes: ArrayBuffer
 
@@ -153,6 +155,7 @@ export class FetchedBatch {
     this.#bytes = raw[6]
     this.table = raw[7]
     this.high = raw[8]
+    this.broker = raw[9]
   }
 
   /** The offset of a message of it. */

@@ -1,9 +1,11 @@
 // What producers, consumers and admins have in common: a client of the cluster, and the properties that KafkaJS's options mean.
 
 import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, RETRIED, notImplemented } from './errors'
+import type { Instrumentation } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
 import type { KafkaConfig, Properties } from './types'
+import { isTraced, watch } from './watch'
 
 /** Options by name, each with what it means to the core. `undefined` and `null` mean nothing. */
 export function properties(options: Record<string, string | number | boolean | null | undefined>): Map<string, string> {
@@ -44,12 +46,28 @@ export class Connection {
   /** The client's number while connected. */
   client: number | undefined
   #connecting: Promise<number> | undefined
+  readonly logger: Logger
+  /** Not held: who listens may hold the owner, which then could never be lost. */
+  readonly #instrumentation: WeakRef<Instrumentation>
 
   constructor(
     readonly config: KafkaConfig,
     readonly own: Map<string, string>,
-    readonly logger: Logger,
-  ) {}
+    instrumentation: Instrumentation,
+  ) {
+    this.logger = instrumentation.logger
+    this.#instrumentation = new WeakRef(instrumentation)
+    instrumentation.onListeners = () => this.#trace()
+  }
+
+  #isTraced(): boolean {
+    const instrumentation = this.#instrumentation.deref()
+    return instrumentation !== undefined && isTraced(instrumentation)
+  }
+
+  #trace(): void {
+    if (this.client !== undefined) native.clientTrace(this.client, this.#isTraced())
+  }
 
   /**
    * Disconnects when the program has lost its producer, consumer or admin; a consumer that runs is not lost. `close`, which must
@@ -77,7 +95,10 @@ export class Connection {
       'socket.timeout.ms':
         config.enforceRequestTimeout === false ? undefined : config.requestTimeout,
     })
-    return native.clientConnect(pairs(general, this.own, config.properties))
+    const instrumentation = this.#instrumentation.deref()
+    // None: its owner is lost, and nobody waits for the connection.
+    const watcher = instrumentation === undefined ? -1 : watch(instrumentation)
+    return native.clientConnect(pairs(general, this.own, config.properties), watcher, this.#isTraced())
   }
 
   /** Connects, once however often it is called. */
@@ -87,6 +108,7 @@ export class Connection {
       (client) => {
         this.client = client
         this.#connecting = undefined
+        this.#trace()
         // As sockets would: the process goes on until it is disconnected.
         native.keepAlive(true)
         return client

@@ -129,7 +129,7 @@ export class Consumer {
       'client.rack': config.rackId || undefined,
       'max.in.flight.requests.per.connection': config.maxInFlightRequests,
     })
-    this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#logger)
+    this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#instrumentation)
     this.#given = new Set([kafka.properties, config.properties].flatMap((given) => Object.keys(given ?? {})))
     this.#connection.endWith(this)
   }

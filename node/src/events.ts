@@ -39,6 +39,16 @@ export type ConsumerGroupJoinEvent = InstrumentationEvent<{
 
 export type ConsumerRebalancingEvent = InstrumentationEvent<{ groupId: string; memberId: string }>
 
+/** Spelt as in KafkaJS. */
+export type ConsumerReceivedUnsubcribedTopicsEvent = InstrumentationEvent<{
+  groupId: string
+  generationId: number
+  memberId: string
+  assignedTopics: string[]
+  topicsSubscribed: string[]
+  topicsNotSubscribed: string[]
+}>
+
 export type ConsumerHeartbeatEvent = InstrumentationEvent<{
   groupId: string
   memberId: string

@@ -49,11 +49,18 @@ export type {
   ConsumerFetchStartEvent,
   ConsumerGroupJoinEvent,
   ConsumerHeartbeatEvent,
+  ConsumerReceivedUnsubcribedTopicsEvent,
   ConsumerRebalancingEvent,
   ConsumerStartBatchProcessEvent,
   DisconnectEvent,
 } from './events'
-export type { InstrumentationEvent, RemoveInstrumentationEventListener } from './instrumentation'
+export type {
+  InstrumentationEvent,
+  RemoveInstrumentationEventListener,
+  RequestEvent,
+  RequestQueueSizeEvent,
+  RequestTimeoutEvent,
+} from './instrumentation'
 export { Kafka } from './kafka'
 export { type LogEntry, type Logger, type LoggerEntryContent, type logCreator, logLevel } from './logger'
 export { Partitioners } from './partitioners'

@@ -12,6 +12,25 @@ export interface InstrumentationEvent<T> {
   payload: T
 }
 
+/** Of a request: times in milliseconds, `createdAt` and `sentAt` since the epoch. */
+interface SentRequest {
+  apiKey: number
+  apiName: string
+  apiVersion: number
+  /** `HOST:PORT`. */
+  broker: string
+  clientId: string
+  correlationId: number
+  createdAt: number
+  pendingDuration: number
+  sentAt: number
+}
+
+/** `size` is the answer's, in bytes. */
+export type RequestEvent = InstrumentationEvent<SentRequest & { duration: number; size: number }>
+export type RequestTimeoutEvent = InstrumentationEvent<SentRequest>
+export type RequestQueueSizeEvent = InstrumentationEvent<{ broker: string; clientId: string; queueSize: number }>
+
 export type RemoveInstrumentationEventListener = () => void
 
 export type Listener<T> = (event: InstrumentationEvent<T>) => unknown
@@ -21,6 +40,8 @@ let next = 0
 export class Instrumentation {
   readonly #emitter = new EventEmitter()
   readonly #names: Set<string>
+  /** Called when a listener has come or gone. */
+  onListeners: (() => void) | undefined
 
   constructor(
     readonly owner: string,
@@ -56,8 +77,10 @@ export class Instrumentation {
       }
     }
     this.#emitter.on(type, heard)
+    this.onListeners?.()
     return () => {
       this.#emitter.off(type, heard)
+      this.onListeners?.()
     }
   }
 }

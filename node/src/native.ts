@@ -5,8 +5,8 @@ export const WORK = 1
 export const STALE = 2
 
 /** A batch as it comes in: its number, topic, partition, first offset, how many records, the offset behind it, bytes, table, the
- * high watermark. */
-export type RawBatch = [number, string, number, number, number, number, ArrayBuffer, Int32Array, number]
+ * high watermark, the broker's id. */
+export type RawBatch = [number, string, number, number, number, number, ArrayBuffer, Int32Array, number, number]
 
 export interface Position {
   topic: string
@@ -21,7 +21,9 @@ export interface Native {
   flushAtExit(): number
   forbidExternalMemory(forbidden: boolean): void
 
-  clientConnect(properties: string[]): Promise<number>
+  setTell(tell: (watcher: number, kind: never, fields: never) => void): void
+  clientConnect(properties: string[], watcher: number, trace: boolean): Promise<number>
+  clientTrace(client: number, trace: boolean): void
   clientClose(client: number): void
 
   producerCreate(client: number, properties: string[]): number

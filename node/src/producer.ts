@@ -207,7 +207,7 @@ export class Producer {
       'allow.auto.create.topics': config.allowAutoTopicCreation,
       'max.in.flight.requests.per.connection': config.maxInFlightRequests,
     })
-    this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#logger)
+    this.#connection = new Connection(kafka, new Map([...own, ...properties(config.properties ?? {})]), this.#instrumentation)
     const all = this.#lanes
     this.#connection.endWith(this, () => closeAll(all))
   }

@@ -205,8 +205,9 @@ export class Runner {
     try {
       const raw = await native.consumerNext(this.#consumer)
       if (raw === null) return null
-      instrumentation.emit(EVENTS.FETCH, { numberOfBatches: 1, duration: Date.now() - began, nodeId: -1 })
-      return new FetchedBatch(raw)
+      const batch = new FetchedBatch(raw)
+      instrumentation.emit(EVENTS.FETCH, { numberOfBatches: 1, duration: Date.now() - began, nodeId: batch.broker })
+      return batch
     } catch (e) {
       const error = e as KafkaJSError & { kind?: string }
       if (!this.#isRunning) return null
@@ -454,15 +455,10 @@ export class Runner {
   }
 
   #heartbeat(partition: Partition): void {
-    const { instrumentation, groupId } = this.#options
     if (partition.batch !== undefined) this.#progress(partition, partition.batch, false)
     if (partition.isRevoked) {
       const rebalance = new Error('The group is rebalancing: what is left of the batch is another member’s')
       throw new KafkaJSProtocolError(Object.assign(rebalance, { type: 'REBALANCE_IN_PROGRESS', code: 27, retriable: true }))
-    }
-    if (instrumentation.hears(EVENTS.HEARTBEAT)) {
-      const { memberId, generation } = this.#group()
-      instrumentation.emit(EVENTS.HEARTBEAT, { groupId, memberId, groupGenerationId: generation })
     }
   }
 

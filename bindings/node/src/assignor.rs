@@ -13,6 +13,10 @@ impl PartitionAssignor for RoundRobinAssigner {
         "RoundRobinAssigner"
     }
 
+    fn assigns_beyond_subscriptions(&self) -> bool {
+        true
+    }
+
     fn assign(&self, topics: &GroupTopics, members: &[MemberSubscription]) -> GroupAssignment {
         let mut members: Vec<&MemberSubscription> = members.iter().collect();
         members.sort_by_key(|member| &member.member_id);

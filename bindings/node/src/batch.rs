@@ -100,7 +100,7 @@ impl Table {
 }
 
 /// What JavaScript reads of batches that are handed out as one: the number to speak of them, topic, partition, first offset, how
-/// many records, the offset behind, the bytes, the table, the high watermark.
+/// many records, the offset behind, the bytes, the table, the high watermark, the id of the broker.
 pub(crate) fn to_js(env: sys::napi_env, at: u32, batches: &[FetchedBatch], high: i64) -> Raw {
     let (Some(head), Some(last)) = (batches.first(), batches.last()) else { return raw::null(env) };
     let first = head.first_offset();
@@ -133,6 +133,7 @@ pub(crate) fn to_js(env: sys::napi_env, at: u32, batches: &[FetchedBatch], high:
             bytes,
             raw::typed(env, sys::TypedarrayType::int32_array, &words),
             raw::double(env, to_number(high)),
+            raw::int32(env, head.broker()),
         ],
     )
 }

@@ -10,6 +10,7 @@ use ottla_bindings::fork::{self, Kept};
 use crate::event_loop;
 use crate::handles;
 use crate::value::Value;
+use crate::watch::Watch;
 use crate::{Answer, answer};
 
 /// A client of this process.
@@ -17,6 +18,7 @@ pub(crate) struct ClientHandle {
     client: Kept<Client>,
     /// For how long its producers hold up the end of the process.
     pub(crate) exit_timeout: Duration,
+    watch: Watch,
 }
 
 impl ClientHandle {
@@ -36,17 +38,27 @@ fn configure(properties: &[String]) -> Result<Config, ottla::Error> {
 }
 
 /// Makes a client of properties (name, value, name, value) and waits until the cluster has answered, `connect.timeout.ms` at the
-/// longest. Comes to its number.
+/// longest. What happens to it is told under the number `watcher`, each request and heartbeat if `trace` says so. Comes to its
+/// own number.
 #[napi(catch_unwind, ts_return_type = "Promise<number>")]
-pub fn client_connect(properties: Vec<String>) -> napi::Result<Answer> {
+pub fn client_connect(properties: Vec<String>, watcher: u32, trace: bool) -> napi::Result<Answer> {
     answer(async move {
         fork::watch();
         let config = configure(&properties)?;
-        let exit_timeout = config.client()?.exit_timeout;
-        let client = Client::builder().config(config).connect().await?;
-        let handle = ClientHandle { client: Kept::new(client), exit_timeout };
+        let settings = config.client()?;
+        let watch = Watch::begin(watcher, trace, settings.client_id);
+        let builder = Client::builder().config(config).observer(watch.observer()).trace(watch.switch());
+        let handle = ClientHandle { client: Kept::new(builder.connect().await?), exit_timeout: settings.exit_timeout, watch };
         Ok(Value::Number(f64::from(handles::add_client(Rc::new(handle)))))
     })
+}
+
+/// Has each request and heartbeat of a client told, or no more.
+#[napi(catch_unwind)]
+pub fn client_trace(client: u32, trace: bool) {
+    if let Some(handle) = handles::client(client) {
+        handle.watch.set(trace);
+    }
 }
 
 /// Closes a client's connections. What was made from it is closed before.

@@ -92,6 +92,8 @@ pub(crate) struct EventLoop {
     alive: Cell<u32>,
     /// Makes an error as JavaScript knows it.
     pub(crate) make_error: RefCell<Option<Reference>>,
+    /// Is told what happens to clients.
+    pub(crate) tell: RefCell<Option<Reference>>,
 }
 
 thread_local! {
@@ -126,6 +128,7 @@ unsafe extern "C" fn gone(_data: *mut c_void) {
         let tasks = std::mem::take(&mut *event_loop.tasks.borrow_mut());
         drop(tasks);
         drop(event_loop.make_error.borrow_mut().take());
+        drop(event_loop.tell.borrow_mut().take());
         crate::handles::clear();
     }
 }
@@ -162,6 +165,7 @@ pub(crate) fn start(env: sys::napi_env) {
         next: Cell::new(0),
         alive: Cell::new(0),
         make_error: RefCell::new(None),
+        tell: RefCell::new(None),
     };
     LOOP.set(Some(Rc::new(event_loop)));
 }

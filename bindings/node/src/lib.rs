@@ -23,6 +23,7 @@ mod producer;
 mod raw;
 mod records;
 mod value;
+mod watch;
 
 use std::future::Future;
 
@@ -71,6 +72,7 @@ pub fn init(exports: Object, env: Env) -> napi::Result<()> {
     raw::export(env, exports, "consumerProgress", consumer::progress);
     raw::export(env, exports, "consumerOnQuestion", consumer::on_question);
     raw::export(env, exports, "setMakeError", set_make_error);
+    raw::export(env, exports, "setTell", watch::set_tell);
     Ok(())
 }
 

@@ -30,6 +30,7 @@ pub(super) struct DecodeSettings {
 /// The batches of one partition in one response, not yet checked or inflated.
 pub struct CompletedFetch {
     pub(super) key: TopicPartition,
+    pub(super) broker: i32,
     pub(super) generation: u64,
     pub(super) position: Arc<Position>,
     /// The offset that was asked for: what the first batch holds before it is not the application's.
@@ -206,7 +207,8 @@ impl CompletedFetch {
         let held = settings.quota.hold(batch.payload.len());
         let TopicPartition { topic, partition } = &self.key;
         let (topic, position, pool): (Text, _, _) = (topic.clone(), self.position.clone(), settings.pool.clone());
-        Ok(DecodedEntry::Batch(FetchedBatch::new(topic, *partition, position, batch, self.from, pool, held, weight(raw))))
+        let (from, broker) = (self.from, self.broker);
+        Ok(DecodedEntry::Batch(FetchedBatch::new(topic, *partition, position, batch, from, pool, held, weight(raw), broker)))
     }
 }
 

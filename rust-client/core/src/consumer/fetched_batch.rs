@@ -50,6 +50,7 @@ pub struct FetchedBatch {
     held: Held,
     /// How much of the partition's queue this batch takes.
     pub(super) weight: usize,
+    broker: i32,
 }
 
 impl FetchedBatch {
@@ -63,6 +64,7 @@ impl FetchedBatch {
         pool: Arc<BufferPool>,
         held: Held,
         weight: usize,
+        broker: i32,
     ) -> Self {
         let next_offset = AtomicI64::new(next_offset(&batch.header));
         let leader_epoch = batch.header.partition_leader_epoch;
@@ -75,7 +77,7 @@ impl FetchedBatch {
             by_record: AtomicBool::new(false),
             malformed_at: AtomicI64::new(-1),
         });
-        Self { handed, batch, from, pool, held, weight }
+        Self { handed, batch, from, pool, held, weight, broker }
     }
 
     /// How many bytes its records take, inflated.
@@ -97,6 +99,12 @@ impl FetchedBatch {
     #[must_use]
     pub fn partition(&self) -> i32 {
         self.handed.partition
+    }
+
+    /// The id of the broker that it was fetched from.
+    #[must_use]
+    pub fn broker(&self) -> i32 {
+        self.broker
     }
 
     /// The offset of the first record that may be in it.

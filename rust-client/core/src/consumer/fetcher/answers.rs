@@ -132,6 +132,7 @@ impl Fetcher {
             let read_committed = self.settings.isolation == IsolationLevel::ReadCommitted;
             self.completed.push_back(CompletedFetch {
                 key: asked.key.clone(),
+                broker,
                 generation: asked.generation,
                 position: partition.position.clone(),
                 from: asked.offset,
