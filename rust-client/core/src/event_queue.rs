@@ -48,10 +48,19 @@ impl<T> EventQueue<T> {
 
     /// Appends an event; wakes the reader if the queue was empty.
     pub fn push(&self, event: T) {
+        self.put(event, VecDeque::push_back);
+    }
+
+    /// Puts an event back that was taken and not seen to, before all that wait.
+    pub fn put_back(&self, event: T) {
+        self.put(event, VecDeque::push_front);
+    }
+
+    fn put(&self, event: T, place: fn(&mut VecDeque<T>, T)) {
         let mut inner = self.inner();
         if let Some(target) = inner.forward.clone() {
             drop(inner);
-            target.push(event);
+            target.put(event, place);
             return;
         }
         if let Some(relay) = inner.relay.clone() {
@@ -59,7 +68,7 @@ impl<T> EventQueue<T> {
             relay(event);
             return;
         }
-        inner.events.push_back(event);
+        place(&mut inner.events, event);
         if inner.events.len() == 1 {
             let (waker, notify) = (inner.waker.take(), inner.notify.clone());
             drop(inner);
@@ -178,6 +187,17 @@ mod tests {
         assert!(a.forward_to(None));
         a.push(3);
         assert_eq!((a.try_pop(), b.try_pop()), (Some(3), None));
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_also_where_it_is_forwarded() {
+        let (a, b) = (EventQueue::new(), EventQueue::new());
+        assert!(a.forward_to(Some(b.clone())));
+        a.push(1);
+        a.push(2);
+        let first = b.try_pop().unwrap();
+        a.put_back(first);
+        assert_eq!((b.try_pop(), b.try_pop(), b.try_pop()), (Some(1), Some(2), None));
     }
 
     #[test]
