@@ -78,6 +78,12 @@ pub(crate) fn yields() -> bool {
     YIELD.replace(false)
 }
 
+/// The same, without an end to it: who polls asks yet.
+#[inline]
+pub(crate) fn is_yielding() -> bool {
+    YIELD.get()
+}
+
 /// A client of this library's; `None` for a null.
 ///
 /// # Safety
@@ -504,7 +510,7 @@ pub(crate) fn poll_queue(handle: &rd_kafka_s, queue: &rd_kafka_queue_s, timeout:
     while let Waited::Done(op) = queue.ops.pop_within(timeout, &mut || false) {
         served += handle.serve(op);
         left -= 1;
-        if left == 0 || YIELD.get() || handle.is_gone() {
+        if left == 0 || is_yielding() || handle.is_gone() {
             break;
         }
         timeout = Some(Duration::ZERO);
@@ -596,7 +602,7 @@ pub unsafe extern "C" fn rd_kafka_flush(rk: *mut rd_kafka_s, timeout_ms: c_int) 
                 }
                 Waited::TimedOut | Waited::Interrupted => {}
             }
-            if YIELD.get() || deadline.is_over() {
+            if is_yielding() || deadline.is_over() {
                 return if outlet.outstanding.get() == 0 { NO_ERROR } else { TIMED_OUT };
             }
         }

@@ -2,14 +2,15 @@
 
 use std::ffi::{CString, c_int};
 
-use ottla::{DeliveryReport, Error, OffsetAndMetadata, Rebalance, TopicPartition};
+use ottla::{Error, OffsetAndMetadata, Rebalance, TopicPartition};
 
 use crate::conf::{OffsetCommitCb, Opaque};
+use crate::report::Waiting;
 
 /// One thing to serve.
 pub(crate) enum Op {
     /// What became of a batch of records.
-    Report(DeliveryReport),
+    Report(Box<Waiting>),
     /// For the application's error callback.
     Error {
         /// librdkafka's code.

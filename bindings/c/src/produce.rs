@@ -18,6 +18,7 @@ use crate::event;
 use crate::handle::{lock, rd_kafka_s};
 use crate::headers::{name, rd_kafka_headers_s, value};
 use crate::op::Op;
+use crate::report::Waiting;
 use crate::topic::rd_kafka_topic_s;
 use crate::types::{PARTITION_UA, flag, rd_kafka_message_s, rd_kafka_resp_err_t, rd_kafka_vu_s, vtype};
 
@@ -142,7 +143,7 @@ impl Outlet {
         producer.reports().relay_to(Some(Arc::new(move |report| {
             let failed = || report.result().is_none_or(|result| result.outcome.is_err() || !result.exceptions.is_empty());
             if wants == Wants::All || (wants == Wants::Failures && failed()) {
-                return queue.push(Op::Report(report));
+                return queue.push(Op::Report(Waiting::new(report)));
             }
             for index in 0..u32::try_from(report.len()).unwrap_or(0) {
                 let number = report.opaque(index);

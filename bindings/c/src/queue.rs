@@ -268,7 +268,7 @@ static ROUTING: Mutex<()> = Mutex::new(());
 /// Where a queue's records come from, and where it goes.
 #[derive(Default)]
 struct Routes {
-    /// Consumers whose records come here, those of queues that are forwarded here among them.
+    /// Consumers whose records come here, those of queues that are forwarded here among them; first the one whose turn it is.
     sources: Vec<Arc<Source>>,
     /// Where it is forwarded to.
     target: Option<Arc<rd_kafka_queue_s>>,
@@ -377,17 +377,36 @@ impl rd_kafka_queue_s {
     /// [`PROGRESS`] ms, and not for each record.
     #[inline]
     pub(crate) fn ready(&self, room: usize, mut out: impl FnMut(*mut rd_kafka_message_s)) -> usize {
-        let routes = lock(&self.routes);
+        let mut routes = lock(&self.routes);
         if routes.target.is_some() {
             return 0;
         }
-        for source in &routes.sources {
-            let count = source.ready(room, &mut out);
+        for at in 0..routes.sources.len() {
+            let count = routes.sources.get(at).map_or(0, |source| source.ready(room, &mut out));
             if count > 0 {
+                if at > 0 {
+                    // Those before it have come to a batch's end.
+                    routes.sources.rotate_left(at);
+                }
                 return count;
             }
         }
         0
+    }
+
+    /// It is this source's turn: what is left of its batch comes first now, and another's before its next one.
+    fn turn_to(&self, source: &Arc<Source>) {
+        let mut routes = lock(&self.routes);
+        match routes.target.clone() {
+            Some(target) => {
+                drop(routes);
+                target.turn_to(source);
+            }
+            None => {
+                let at = routes.sources.iter().position(|other| Arc::ptr_eq(other, source));
+                routes.sources.rotate_left(at.unwrap_or(0));
+            }
+        }
     }
 
     /// Waits for what is next, for `limit` at the longest.
@@ -430,9 +449,15 @@ impl Future for Next<'_> {
         let (sources, ring) = this.queue.sources();
         let both = ring.map(|ring| Waker::from(Arc::new(Both { waker: context.waker().clone(), ring })));
         let mut context = Context::from_waker(both.as_ref().unwrap_or(context.waker()));
-        for source in &sources {
+        // Whose turn it was comes last: as if all of them put their batches into one line.
+        for source in sources.iter().skip(1).chain(sources.first()) {
             match source.poll(&mut context) {
-                Poll::Ready(Polled::Message(message)) => return Poll::Ready(Some(Item::Message(message))),
+                Poll::Ready(Polled::Message(message)) => {
+                    if sources.len() > 1 {
+                        this.queue.turn_to(source);
+                    }
+                    return Poll::Ready(Some(Item::Message(message)));
+                }
                 Poll::Ready(Polled::Closed) => return Poll::Ready(None),
                 Poll::Ready(Polled::Nothing) | Poll::Pending => {}
             }

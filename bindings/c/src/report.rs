@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ottla::{DeliveryReport, Error, RecordView};
 use ottla_core::completion::{BatchResult, Written};
-use ottla_protocol::record::DecodedBatch;
+use ottla_protocol::record::{DecodedBatch, RecordCursor};
 
 use crate::boundary::c_string;
 use crate::error::{self, code};
-use crate::handle::rd_kafka_s;
+use crate::handle::{is_yielding, rd_kafka_s};
 use crate::message::{Message, Shown};
+use crate::op::Op;
 use crate::produce::{Outlet, Side};
 use crate::topic::rd_kafka_topic_s;
 use crate::types::{offset, rd_kafka_message_s};
@@ -73,15 +74,47 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Calls the application for each record of a batch; how many times.
-pub(crate) fn serve(handle: &rd_kafka_s, report: DeliveryReport) -> usize {
-    let (Some(outlet), Ok(records), Some(batch)) = (&handle.outlet, report.records(), Batch::of(handle, &report)) else {
+/// The reports of a batch that wait to be served.
+pub(crate) struct Waiting {
+    report: DeliveryReport,
+    /// Behind those that the application was called for already, before it asked that polling ends.
+    from: RecordCursor,
+}
+
+impl Waiting {
+    /// All of them.
+    pub(crate) fn new(report: DeliveryReport) -> Box<Self> {
+        Box::new(Self { report, from: RecordCursor::default() })
+    }
+
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.report.len().saturating_sub(self.from.index as usize)
+    }
+}
+
+/// Calls the application for each record of a batch; how many times. What is left when it asks that polling ends goes back into the
+/// queue, before all that waits there.
+pub(crate) fn serve(handle: &rd_kafka_s, mut waiting: Box<Waiting>) -> usize {
+    let called = call(handle, &mut waiting);
+    if waiting.len() > 0 && !handle.is_gone() {
+        handle.main.ops.put_back(Op::Report(waiting));
+    }
+    called
+}
+
+fn call(handle: &rd_kafka_s, waiting: &mut Waiting) -> usize {
+    let Waiting { report, from } = waiting;
+    let (Some(outlet), Ok(records), Some(batch)) = (&handle.outlet, report.records(), Batch::of(handle, report)) else {
+        from.index = u32::MAX;
         return 0;
     };
     let callbacks = &handle.conf.callbacks;
     let (rk, conf_opaque) = (handle.pointer(), callbacks.opaque.0);
     let mut called = 0;
-    for (record, index) in records.records().zip(0..) {
+    loop {
+        let index = from.index;
+        let Some(record) = from.next(&records) else { return called };
         let (opaque, side) = outlet.opaque(report.opaque(index));
         if let Some(wanted) = batch.wanted(record, index).filter(|_| !handle.is_gone()) {
             let message = batch.message(wanted, opaque, side.as_ref());
@@ -97,8 +130,10 @@ pub(crate) fn serve(handle: &rd_kafka_s, report: DeliveryReport) -> usize {
         }
         drop(side);
         outlet.outstanding.remove(1);
+        if is_yielding() && !handle.is_gone() {
+            return called;
+        }
     }
-    called
 }
 
 /// The reports of a batch for an application that takes them out of an event: they count as served once this is dropped.
@@ -111,16 +146,17 @@ pub(crate) struct Delivered {
     _records: DecodedBatch,
     /// What the messages' `rkt` points to: the application may destroy its client before the event.
     _topic: Option<Arc<rd_kafka_topic_s>>,
-    report: DeliveryReport,
+    waiting: Box<Waiting>,
 }
 
 impl Delivered {
     /// All reports of a batch that the application wants; `None` if it wants none of them.
-    pub(crate) fn of(handle: &rd_kafka_s, report: DeliveryReport) -> Option<Self> {
+    pub(crate) fn of(handle: &rd_kafka_s, waiting: Box<Waiting>) -> Option<Self> {
         let outlet = handle.outlet.clone()?;
-        let (Ok(records), Some(batch)) = (report.records(), Batch::of(handle, &report)) else { return None };
-        let (mut messages, mut sides) = (Vec::with_capacity(report.len()), Vec::new());
-        for (record, index) in records.records().zip(0..) {
+        let Waiting { report, from } = &*waiting;
+        let (Ok(records), Some(batch)) = (report.records(), Batch::of(handle, report)) else { return None };
+        let (mut messages, mut sides) = (Vec::with_capacity(waiting.len()), Vec::new());
+        for (record, index) in records.records_from(*from).zip(from.index..) {
             let (opaque, side) = outlet.opaque(report.opaque(index));
             if let Some(wanted) = batch.wanted(record, index) {
                 messages.push(batch.message(wanted, opaque, side.as_ref()));
@@ -128,7 +164,7 @@ impl Delivered {
             sides.extend(side);
         }
         let topic = batch.topic.clone();
-        let delivered = Self { messages, next: 0, outlet, _sides: sides, _records: records, _topic: topic, report };
+        let delivered = Self { messages, next: 0, outlet, _sides: sides, _records: records, _topic: topic, waiting };
         (!delivered.messages.is_empty()).then_some(delivered)
     }
 
@@ -147,6 +183,6 @@ impl Delivered {
 
 impl Drop for Delivered {
     fn drop(&mut self) {
-        self.outlet.outstanding.remove(self.report.len() as u64);
+        self.outlet.outstanding.remove(self.waiting.len() as u64);
     }
 }

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,6 +67,54 @@ static void yielded(const char *servers) {
     CHECK(!rd_kafka_test_fatal_error(rk, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "a test"), "fatal");
     /* One call, and the poll is over, though it might wait. */
     CHECK(rd_kafka_poll(rk, PATIENCE) == 1 && errors == 1, "%d calls", errors);
+    rd_kafka_destroy(rk);
+}
+
+static int ordered, at_last;
+
+/* Each report ends its poll, up to a certain one. */
+static void reports(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
+    (void)opaque;
+    CHECK(!message->err && (intptr_t)message->_private == 2 * ordered, "report %d, %ld", ordered, (long)(intptr_t)message->_private);
+    ordered++;
+    if (ordered < at_last)
+        rd_kafka_yield(rk);
+}
+
+/* What a poll that was ended has not served is counted, and comes at the next one, in its order; as an event, too. */
+static void yielded_by_reports(const char *servers) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_queue_t *queue;
+    rd_kafka_event_t *event;
+    rd_kafka_t *rk;
+    int i;
+    set(conf, "bootstrap.servers", servers);
+    set(conf, "linger.ms", "1000");
+    rd_kafka_conf_set_dr_msg_cb(conf, reports);
+    rk = client(RD_KAFKA_PRODUCER, conf);
+    queue = rd_kafka_queue_get_main(rk);
+    ordered = 0;
+    at_last = RECORDS;
+    for (i = 0; i < RECORDS; i++)
+        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
+                                 RD_KAFKA_V_OPAQUE((void *)(intptr_t)(2 * i)), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+              "produce");
+    for (i = 1; i < 20; i++) {
+        CHECK(rd_kafka_poll(rk, PATIENCE) == 1 && ordered == i, "%d reports after poll %d", ordered, i);
+        CHECK(rd_kafka_outq_len(rk) >= RECORDS - i, "%d are left", rd_kafka_outq_len(rk));
+    }
+    for (; i < 40; i++)
+        CHECK(rd_kafka_queue_poll_callback(queue, PATIENCE) == 1 && ordered == i, "%d reports after poll %d", ordered, i);
+    CHECK(rd_kafka_flush(rk, PATIENCE) == RD_KAFKA_RESP_ERR__TIMED_OUT && ordered == i, "%d reports after a flush", ordered);
+    /* The rest of the batch, or all of it. */
+    event = rd_kafka_queue_poll(queue, PATIENCE);
+    CHECK(rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR, "%s", rd_kafka_event_name(event));
+    ordered += (int)rd_kafka_event_message_count(event);
+    CHECK((intptr_t)rd_kafka_event_message_next(event)->_private == 2 * i, "the next one");
+    rd_kafka_event_destroy(event);
+    at_last = 0;
+    CHECK(!rd_kafka_flush(rk, PATIENCE) && ordered == RECORDS && !rd_kafka_outq_len(rk), "%d reports", ordered);
+    rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);
 }
 
@@ -142,6 +191,7 @@ int main(int argc, char **argv) {
     leaves(argv[1]);
     destroyed(argv[1]);
     yielded(argv[1]);
+    yielded_by_reports(argv[1]);
     interrupted(argv[1]);
     CHECK(!rd_kafka_wait_destroyed(PATIENCE), "clients are left");
     return 0;

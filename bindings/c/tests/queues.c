@@ -32,16 +32,23 @@ static rd_kafka_t *consumer(const char *group, int events, void (*rebalance_cb)(
     return client(RD_KAFKA_CONSUMER, conf);
 }
 
-static void fill(const char *topic) {
+/* So many records, in batches of ten. */
+static void fill_with(const char *topic, int records) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_t *rk;
     set(conf, "bootstrap.servers", servers);
+    set(conf, "batch.num.messages", "10");
     rk = client(RD_KAFKA_PRODUCER, conf);
-    CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
-          "produce");
+    while (records--)
+        CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+              "produce");
     CHECK(!rd_kafka_flush(rk, PATIENCE), "flush");
     rd_kafka_destroy(rk);
+}
+
+static void fill(const char *topic) {
+    fill_with(topic, 1);
 }
 
 static void subscribe(rd_kafka_t *rk, const char *topic) {
@@ -159,6 +166,51 @@ static void begun_later(void) {
     rd_kafka_destroy(rk);
     close(ends[0]);
     close(ends[1]);
+}
+
+/* Two topics' records, each of a consumer of its own, and all of them here already, come in turn out of the one queue that both go
+ * to: message by message, or many at once. */
+static void in_turn(size_t at_once) {
+    enum { RECORDS = 1000, RUN = 100 };
+    const char *names[] = {"in-turn-a", "in-turn-b"};
+    rd_kafka_t *rk = consumer(NULL, 0, NULL);
+    rd_kafka_queue_t *both = rd_kafka_queue_new(rk), *queues[2];
+    rd_kafka_topic_t *topics[2];
+    rd_kafka_message_t *messages[333];
+    char errstr[256];
+    ssize_t count, i;
+    int which, run = 0, last = -1, got[2] = {1, 1};
+    for (which = 0; which < 2; which++) {
+        rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
+        CHECK(!rd_kafka_topic_conf_set(conf, "auto.offset.reset", which ? "latest" : "earliest", errstr, sizeof(errstr)), "%s", errstr);
+        topics[which] = rd_kafka_topic_new(rk, names[which], conf);
+        queues[which] = rd_kafka_queue_new(rk);
+        CHECK(!rd_kafka_consume_start_queue(topics[which], 0, RD_KAFKA_OFFSET_BEGINNING, queues[which]), "start");
+        messages[0] = rd_kafka_consume_queue(queues[which], PATIENCE);
+        CHECK(messages[0] && !messages[0]->err, "the first one");
+        rd_kafka_message_destroy(messages[0]);
+        rd_kafka_queue_forward(queues[which], both);
+    }
+    while (got[0] + got[1] < 2 * RECORDS) {
+        count = rd_kafka_consume_batch_queue(both, PATIENCE, messages, at_once);
+        CHECK(count > 0, "records in time");
+        for (i = 0; i < count; i++) {
+            CHECK(!messages[i]->err, "%s", rd_kafka_message_errstr(messages[i]));
+            which = messages[i]->rkt == topics[1];
+            CHECK(messages[i]->offset == got[which]++, "in order");
+            run = which == last ? run + 1 : 1;
+            last = which;
+            CHECK(run <= RUN || got[!last] == RECORDS, "%d of the one, %d of the other", got[last], got[!last]);
+            rd_kafka_message_destroy(messages[i]);
+        }
+    }
+    for (which = 0; which < 2; which++) {
+        CHECK(!rd_kafka_consume_stop(topics[which], 0), "stop");
+        rd_kafka_topic_destroy(topics[which]);
+        rd_kafka_queue_destroy(queues[which]);
+    }
+    rd_kafka_queue_destroy(both);
+    rd_kafka_destroy(rk);
 }
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -327,6 +379,10 @@ int main(void) {
     told();
     topic_of_a_report();
     begun_later();
+    fill_with("in-turn-a", 1000);
+    fill_with("in-turn-b", 1000);
+    in_turn(1);
+    in_turn(333);
     polled_while_asked();
     written_to_no_more();
     closed_by_queue();

@@ -91,6 +91,11 @@ impl<E> Queue<E> {
         self.inner.events.push(event);
     }
 
+    /// Puts an event back that was taken and not wholly served: it comes first at the next poll.
+    pub fn put_back(&self, event: E) {
+        self.inner.events.put_back(event);
+    }
+
     /// The queue at the end of what this one is forwarded to: itself, if it is not.
     #[must_use]
     pub fn end(&self) -> Self {
