@@ -1,12 +1,15 @@
 //! What happens to a client without a call that would tell of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use ottla_core::consumer::TopicPartition;
 use ottla_core::error::Error;
-use ottla_protocol::Text;
+use ottla_core::group::offset_commit::OffsetAndMetadata;
+use ottla_protocol::{ErrorCode, Text};
 
 /// Something that happens to a client without a call that would tell of it. Each change of state is told once, not each attempt.
 #[derive(Clone, Debug)]
@@ -36,6 +39,15 @@ pub enum ClientEvent {
     },
     /// `statistics.interval.ms` have passed: the time to read the metrics.
     StatisticsDue,
+    /// An automatic commit of a group's consumer is over, also the last one of partitions that are given up.
+    AutomaticCommit {
+        /// `group.id`.
+        group_id: Text,
+        /// What was to be committed, and the coordinator's answer for each: `None` if there was none.
+        offsets: BTreeMap<TopicPartition, (OffsetAndMetadata, Option<ErrorCode>)>,
+        /// Whether all of it was.
+        result: Result<(), Error>,
+    },
     /// The leader of a group assigned partitions of topics that the consumer does not subscribe to. It joins again, or, with an
     /// assignor whose leaders do so, leaves them alone.
     UnsubscribedTopics {

@@ -234,6 +234,11 @@ impl Driver {
                 if inner.close_by.is_some() {
                     inner.on_commit_at_close(&outcome);
                 }
+                if outcome.automatic {
+                    let (group_id, offsets) = (self.group.config.group_id.as_str().into(), outcome.offsets.clone());
+                    let result = outcome.result.clone();
+                    todo.push(Todo::Tell(ClientEvent::AutomaticCommit { group_id, offsets, result }));
+                }
                 if let Some(tell) = inner.commits.remove(&outcome.id) {
                     // Who asked may have gone.
                     drop(tell.send(outcome));
