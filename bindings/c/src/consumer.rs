@@ -38,14 +38,14 @@ unsafe fn wanted(list: *const List) -> Option<Vec<(TopicPartition, i64)>> {
     (!list.is_null()).then(|| unsafe { list::elems(list) }.iter().map(|elem| (elem.key(), elem.offset)).collect())
 }
 
-/// A list of what was committed.
-pub(crate) fn committed_list(offsets: &[(TopicPartition, OffsetAndMetadata)], code: c_int) -> *mut List {
+/// A list of what was to be committed, with the code of each.
+pub(crate) fn committed_list(offsets: &[(TopicPartition, OffsetAndMetadata, c_int)]) -> *mut List {
     let made = list::new(offsets.len());
-    for (key, at) in offsets {
+    for (key, at, code) in offsets {
         // SAFETY: made above, and nobody else knows of it.
         if let Some(elem) = list::add(unsafe { &mut *made }, key.topic.as_str(), key.partition) {
             elem.set_committed(Some(at));
-            elem.err = code;
+            elem.err = *code;
         }
     }
     made

@@ -109,7 +109,7 @@ impl rd_kafka_event_s {
             }
             Op::OffsetCommit { code, offsets, reply } => {
                 let opaque = reply.map_or(std::ptr::null_mut(), |(_, opaque)| opaque.0);
-                let body = Body::Partitions(committed_list(&offsets, code), opaque);
+                let body = Body::Partitions(committed_list(&offsets), opaque);
                 Some(Self { kind: kind::OFFSET_COMMIT, err: code, body })
             }
             Op::Rebalance(rebalance) => Some(Self::of_rebalance(&rebalance)),

@@ -141,7 +141,8 @@ impl rd_kafka_s {
     fn start(&self, config: Config) -> Result<(), Error> {
         let (ops, logs) = (self.main.ops.clone(), self.logs.ops.clone());
         let wants = crate::log::Wants::of(&self.conf);
-        let observer = crate::log::observer(ops, logs, wants, self.weak());
+        let commits = self.member.as_ref().map(|member| member.queue.ops.clone());
+        let observer = crate::log::observer(ops, logs, commits, wants, self.weak());
         let client = signals::blocked(|| {
             let client = Client::builder().config(config).observer(observer).build()?;
             if let Some(outlet) = &self.outlet {
@@ -314,7 +315,7 @@ impl rd_kafka_s {
                     None => (callbacks.offset_commit, opaque),
                 };
                 let Some(commit_cb) = commit_cb else { return 0 };
-                let list = crate::consumer::committed_list(&offsets, code);
+                let list = crate::consumer::committed_list(&offsets);
                 // SAFETY: as above, with a list that is destroyed afterwards.
                 unsafe {
                     commit_cb(rk, code, list, opaque);

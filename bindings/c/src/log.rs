@@ -4,11 +4,12 @@ use std::ffi::c_int;
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
-use ottla::{ClientEvent, Error, Observer};
+use ottla::{ClientEvent, Error, ErrorCode, Observer};
 use ottla_bindings::Queue;
 
 use crate::boundary::c_string;
 use crate::conf::rd_kafka_conf_s;
+use crate::consumer::answered;
 use crate::error::{FATAL, code};
 use crate::event::kind;
 use crate::handle::rd_kafka_s;
@@ -24,6 +25,7 @@ pub(crate) struct Wants {
     error: bool,
     throttle: bool,
     stats: bool,
+    commits: bool,
     /// Lines go to a callback, to the standard error, or nowhere.
     log: Lines,
 }
@@ -50,6 +52,7 @@ impl Wants {
         Self {
             error: callbacks.error.is_some() || conf.has_event(kind::ERROR),
             throttle: callbacks.throttle.is_some(),
+            commits: callbacks.offset_commit.is_some() || conf.has_event(kind::OFFSET_COMMIT),
             stats: callbacks.stats.is_some() || conf.has_event(kind::STATS),
             log,
         }
@@ -62,6 +65,8 @@ const ERR: c_int = 3;
 struct Told {
     queue: Queue<Op>,
     logs: Queue<Op>,
+    /// A consumer's own.
+    commits: Option<Queue<Op>>,
     wants: Wants,
     handle: Weak<rd_kafka_s>,
 }
@@ -95,8 +100,14 @@ impl Told {
 
 /// Puts a client's events into a queue, and what it logs into another. What the application has neither a callback for nor enabled
 /// events of is left out, since nobody might poll.
-pub(crate) fn observer(queue: Queue<Op>, logs: Queue<Op>, wants: Wants, handle: Weak<rd_kafka_s>) -> Observer {
-    let told = Told { queue, logs, wants, handle };
+pub(crate) fn observer(
+    queue: Queue<Op>,
+    logs: Queue<Op>,
+    commits: Option<Queue<Op>>,
+    wants: Wants,
+    handle: Weak<rd_kafka_s>,
+) -> Observer {
+    let told = Told { queue, logs, commits, wants, handle };
     std::sync::Arc::new(move |event| match event {
         ClientEvent::BrokerDown(error) => told.error(code(&error), &error),
         ClientEvent::AllBrokersDown(error) => told.error(ALL_BROKERS_DOWN, &error),
@@ -111,6 +122,16 @@ pub(crate) fn observer(queue: Queue<Op>, logs: Queue<Op>, wants: Wants, handle: 
             told.queue.push(Op::Throttle { broker, name: c_string(format!("broker {broker}")), time_ms });
         }
         ClientEvent::StatisticsDue if told.wants.stats => told.queue.push(Op::Statistics),
+        ClientEvent::AutomaticCommit { offsets, result, .. } if told.wants.commits => {
+            let whole = answered(result);
+            let of_each = |(key, (at, answer)): (_, (_, Option<ErrorCode>))| {
+                (key, at, answer.map_or(whole, |answer| c_int::from(answer.code())))
+            };
+            if let Some(commits) = &told.commits {
+                let offsets = offsets.into_iter().map(of_each).collect();
+                commits.push(Op::OffsetCommit { code: whole, offsets, reply: None });
+            }
+        }
         _ => {}
     })
 }

@@ -11,6 +11,7 @@ use ottla_bindings::fork::Kept;
 
 use crate::conf::RebalanceCb;
 use crate::error::{ASSIGN_PARTITIONS, REVOKE_PARTITIONS};
+use crate::event::kind;
 use crate::handle::{lock, rd_kafka_s};
 use crate::list;
 use crate::op::Op;
@@ -189,7 +190,7 @@ impl Member {
     /// Leaves the group, asking the application on this thread, which may use the consumer until that is done.
     pub(crate) fn close(&self) -> Result<(), Error> {
         // A callback may destroy the client.
-        let _kept = self.handle.upgrade();
+        let kept = self.handle.upgrade();
         if self.closing.swap(true, Ordering::AcqRel) {
             // One that goes on while a queue is polled is brought to its end here.
             let by_queue = self.closes_by_queue.swap(false, Ordering::AcqRel);
@@ -204,7 +205,25 @@ impl Member {
         self.answer_to_event();
         let closed = consumer.close().wait();
         self.closed.store(true, Ordering::Release);
+        if let Some(handle) = kept.filter(|handle| handle.conf.callbacks.offset_commit.is_some()) {
+            self.serve_last(&handle);
+        }
         closed
+    }
+
+    /// Nobody need poll any more: who is called for commits hears of the last one here.
+    fn serve_last(&self, handle: &rd_kafka_s) {
+        if self.queue.is_forwarded() || handle.conf.has_event(kind::OFFSET_COMMIT) {
+            return;
+        }
+        let mut others = Vec::new();
+        while let Some(op) = self.queue.ops.try_pop() {
+            match op {
+                Op::OffsetCommit { .. } if !handle.is_gone() => _ = handle.serve(op),
+                other => others.push(other),
+            }
+        }
+        others.into_iter().rev().for_each(|op| self.queue.ops.put_back(op));
     }
 
     /// Leaves the group while `queue` is polled: what it asks, and what it has for the application, comes there.

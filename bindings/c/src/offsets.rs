@@ -23,46 +23,78 @@ use crate::types::{
 
 type Offsets = Vec<(TopicPartition, OffsetAndMetadata)>;
 
-/// What to commit: a list of C's, or what was consumed or stored.
+/// Who is told of a commit instead of the configured callback.
+type Reply = Option<(OffsetCommitCb, Opaque)>;
+
+/// What is told of a commit that was asked for.
+fn told(code: c_int, offsets: Offsets, reply: Reply) -> Op {
+    let of_each = if code == NO_OFFSET { NO_ERROR } else { code };
+    Op::OffsetCommit { code, offsets: offsets.into_iter().map(|(key, at)| (key, at, of_each)).collect(), reply }
+}
+
+/// What to commit: a list of C's, or what was consumed or stored. Of a partition that has nothing to commit the offset is INVALID, if
+/// it is so of all.
 ///
 /// # Safety
 /// `list` is null or a list of this library.
 unsafe fn to_commit(member: &Member, list: *const List) -> Result<Offsets, c_int> {
     let consumer = member.consumer().map_err(|error| code(&error))?;
-    let offsets: Offsets = if list.is_null() {
-        consumer.to_commit().map_err(|error| code(&error))?.into_iter().collect()
+    let (mut offsets, all): (Offsets, Vec<TopicPartition>) = if list.is_null() {
+        (consumer.to_commit().map_err(|error| code(&error))?.into_iter().collect(), consumer.assignment())
     } else {
         // SAFETY: the caller's promise.
         let elems = unsafe { list::elems(list) };
-        elems.iter().filter(|elem| elem.offset >= 0).map(|elem| (elem.key(), elem.to_commit())).collect()
+        let offsets = elems.iter().filter(|elem| elem.offset >= 0).map(|elem| (elem.key(), elem.to_commit())).collect();
+        (offsets, elems.iter().map(Elem::key).collect())
     };
-    if offsets.is_empty() { Err(NO_OFFSET) } else { Ok(offsets) }
+    if offsets.is_empty() {
+        offsets.extend(all.into_iter().map(|key| (key, OffsetAndMetadata::new(offset::INVALID))));
+    }
+    Ok(offsets)
 }
 
-fn commit(handle: &rd_kafka_s, member: &Member, offsets: Offsets, is_async: bool) -> c_int {
-    let told = handle.conf.callbacks.offset_commit.is_some() || handle.conf.has_event(event::kind::OFFSET_COMMIT);
-    let queue = member.queue.ops.clone();
-    let tell = move |code: c_int, offsets: Offsets| {
-        if told {
-            queue.push(Op::OffsetCommit { code, offsets, reply: None });
-        }
-    };
-    let consumer = match member.consumer() {
-        Ok(consumer) => consumer,
-        Err(error) => return code(&error),
-    };
-    if !is_async {
-        let code = answered(consumer.commit_offsets_blocking(offsets.clone()));
-        tell(code, offsets);
-        return code;
+/// Whether nothing of it can be committed.
+fn is_nothing(offsets: &Offsets) -> bool {
+    offsets.iter().all(|(_, at)| at.offset < 0)
+}
+
+/// Commits, and waits for the answer.
+fn commit_now(member: &Member, offsets: &Offsets) -> c_int {
+    if is_nothing(offsets) {
+        return NO_OFFSET;
     }
-    match consumer.commit_offsets_async(offsets.clone()) {
+    answered(member.consumer().and_then(|consumer| consumer.commit_offsets_blocking(offsets.clone())))
+}
+
+/// Commits; what becomes of it is told later.
+fn commit_later(member: &Member, offsets: Offsets, tell: impl FnOnce(c_int, Offsets) + Send + 'static) -> c_int {
+    if is_nothing(&offsets) {
+        tell(NO_OFFSET, offsets);
+        return NO_ERROR;
+    }
+    match member.consumer().and_then(|consumer| consumer.commit_offsets_async(offsets.clone())) {
         Ok(committing) => {
             drive(async move { tell(answered(committing.await), offsets) });
             NO_ERROR
         }
         Err(error) => code(&error),
     }
+}
+
+fn commit(handle: &rd_kafka_s, member: &Member, offsets: Offsets, is_async: bool) -> c_int {
+    let hears = handle.conf.callbacks.offset_commit.is_some() || handle.conf.has_event(event::kind::OFFSET_COMMIT);
+    let queue = member.queue.ops.clone();
+    let tell = move |code: c_int, offsets: Offsets| {
+        if hears {
+            queue.push(told(code, offsets, None));
+        }
+    };
+    if is_async {
+        return commit_later(member, offsets, tell);
+    }
+    let code = commit_now(member, &offsets);
+    tell(code, offsets);
+    code
 }
 
 /// `rd_kafka_commit`: the offsets in the list, or what was consumed.
@@ -146,21 +178,12 @@ pub unsafe extern "C" fn rd_kafka_commit_queue(
         // SAFETY: null or a queue.
         let Some(queue) = (unsafe { rkqu.as_ref() }) else {
             // The caller waits, and is called here.
-            let code = answered(member.consumer().and_then(|consumer| consumer.commit_offsets_blocking(offsets.clone())));
-            handle.serve(Op::OffsetCommit { code, offsets, reply });
+            let code = commit_now(member, &offsets);
+            handle.serve(told(code, offsets, reply));
             return code;
         };
         let queue = queue.ops.clone();
-        match member.consumer().and_then(|consumer| consumer.commit_offsets_async(offsets.clone())) {
-            Ok(committing) => {
-                drive(async move {
-                    let code = answered(committing.await);
-                    queue.push(Op::OffsetCommit { code, offsets, reply });
-                });
-                NO_ERROR
-            }
-            Err(error) => code(&error),
-        }
+        commit_later(member, offsets, move |code, offsets| queue.push(told(code, offsets, reply)))
     })
 }
 

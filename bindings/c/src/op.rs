@@ -44,8 +44,8 @@ pub(crate) enum Op {
     OffsetCommit {
         /// librdkafka's code of the whole.
         code: c_int,
-        /// What was committed.
-        offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
+        /// What was to be committed, and the code of each.
+        offsets: Vec<(TopicPartition, OffsetAndMetadata, c_int)>,
         /// Who is told, if not the configured callback: C's function with its opaque.
         reply: Option<(OffsetCommitCb, Opaque)>,
     },

@@ -4,7 +4,8 @@
 
 enum { RECORDS = 100 };
 
-static int assigned, revoked, commits;
+static int assigned, revoked, commits, nothing;
+static int64_t committed_last;
 
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *opaque) {
     int i;
@@ -28,8 +29,14 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
 static void on_commit(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *offsets, void *opaque) {
     (void)rk;
     (void)opaque;
+    if (err == RD_KAFKA_RESP_ERR__NO_OFFSET) {
+        CHECK(offsets->cnt == 1 && offsets->elems[0].offset == RD_KAFKA_OFFSET_INVALID, "%d partitions", offsets->cnt);
+        nothing++;
+        return;
+    }
     CHECK(!err, "%s", rd_kafka_err2str(err));
-    CHECK(offsets->cnt >= 1, "offsets");
+    CHECK(offsets->cnt >= 1 && !offsets->elems[0].err, "offsets");
+    committed_last = offsets->elems[0].offset;
     commits++;
 }
 
@@ -46,6 +53,51 @@ static void fill(const char *servers) {
         CHECK(!err, "%s", rd_kafka_err2str(err));
     }
     CHECK(!rd_kafka_flush(rk, PATIENCE), "flush");
+    rd_kafka_destroy(rk);
+}
+
+/* Automatic commits are told like others, also the last one, which goes out while the consumer closes. */
+static void commits_by_itself(const char *servers) {
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_message_t *message;
+    rd_kafka_t *rk;
+    int64_t at;
+    set(conf, "bootstrap.servers", servers);
+    set(conf, "group.id", TOPIC);
+    set(conf, "auto.commit.interval.ms", "10");
+    rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+    rk = client(RD_KAFKA_CONSUMER, conf);
+    rd_kafka_topic_partition_list_add(list, TOPIC, 0)->offset = 20;
+    CHECK(!rd_kafka_assign(rk, list), "assign");
+    commits = nothing = 0;
+
+    /* Nothing to commit is told, and no error. */
+    list->elems[0].offset = RD_KAFKA_OFFSET_INVALID;
+    CHECK(!rd_kafka_commit(rk, list, 1), "commit of nothing in the background");
+    CHECK(rd_kafka_commit(rk, list, 0) == RD_KAFKA_RESP_ERR__NO_OFFSET, "commit of nothing");
+    rd_kafka_topic_partition_list_destroy(list);
+    message = rd_kafka_consumer_poll(rk, PATIENCE);
+    CHECK(message && !message->err && message->offset == 20, "a record");
+    rd_kafka_message_destroy(message);
+    CHECK(nothing == 2, "%d", nothing);
+
+    for (at = 20; !commits; at++) {
+        message = rd_kafka_consumer_poll(rk, 100);
+        CHECK(!message || !message->err, "%s", rd_kafka_message_errstr(message));
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    CHECK(committed_last > 20, "%ld", (long)committed_last);
+    list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, TOPIC, 0)->offset = 30;
+    CHECK(!rd_kafka_seek_partitions(rk, list, PATIENCE), "seek");
+    rd_kafka_topic_partition_list_destroy(list);
+    message = rd_kafka_consumer_poll(rk, PATIENCE);
+    CHECK(message && !message->err && message->offset == 30, "a record");
+    rd_kafka_message_destroy(message);
+    CHECK(!rd_kafka_consumer_close(rk), "close");
+    CHECK(committed_last == 31, "%ld", (long)committed_last);
     rd_kafka_destroy(rk);
 }
 
@@ -147,5 +199,6 @@ int main(int argc, char **argv) {
     CHECK(!rd_kafka_consumer_poll(rk, 0), "closed");
     rd_kafka_topic_partition_list_destroy(list);
     rd_kafka_destroy(rk);
+    commits_by_itself(argv[1]);
     return 0;
 }
