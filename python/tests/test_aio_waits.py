@@ -8,7 +8,9 @@ import pytest
 from conftest import PATIENCE
 from test_aio import reader, run, write, writer
 
+from ottla import _ottla
 from ottla.aio import TopicPartition
+from ottla.kafka.errors import KafkaError
 
 
 async def turns():
@@ -130,5 +132,29 @@ def test_a_done_callback_runs_in_the_context_of_who_added_it(broker, topic):
             future.add_done_callback(lambda _: seen.append(variable.get()))
             await turns()
             assert seen == ["mine", "mine"]
+
+    run(main())
+
+
+def test_who_waits_is_told_when_the_port_goes(broker, topic):
+    broker.add_fault(api="Produce", silence=True)
+
+    async def main():
+        # As `ottla.aio` does it, without what keeps the port for as long as anybody waits.
+        port, producer = _ottla.Port(asyncio.get_running_loop()), _ottla.SendingProducer()
+        producer._open([("bootstrap.servers", broker.bootstrap_servers), ("exit.timeout.ms", "1")], None, None, port)
+
+        async def wait_for(future):
+            return await future
+
+        record = asyncio.ensure_future(wait_for(producer.send(topic, b"v")))
+        call = asyncio.ensure_future(wait_for(_ottla.aio_flush(producer, port)))
+        await turns()
+        assert not record.done() and not call.done()
+        del port, producer
+        done, _ = await asyncio.wait([record, call], timeout=PATIENCE)
+        assert done == {record, call} and call.cancelled()
+        with pytest.raises(KafkaError, match="not known"):
+            record.result()
 
     run(main())

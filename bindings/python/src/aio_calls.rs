@@ -20,7 +20,7 @@ async fn settle<T: Send + 'static>(
     make: impl FnOnce(Python<'_>, T) -> PyResult<Py<PyAny>> + Send + 'static,
 ) -> Settle {
     let answer = call.await;
-    Box::new(move |py: Python<'_>| match answer {
+    Box::new(move |py: Python<'_>, _: Option<&Consumer>| match answer {
         Ok(answer) => make(py, answer),
         Err(error) => Err(errors::raise(py, &error)),
     })
@@ -41,14 +41,15 @@ pub(crate) fn aio_next(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> P
     let native = consumer_of(py, consumer.get())?;
     let call = async move {
         let come = native.next().await;
-        Box::new(move |py: Python<'_>| match come {
-            Ok(batch) => consumer.get().take_answer(py, batch),
+        Box::new(move |py: Python<'_>, consumer: Option<&Consumer>| match (come, consumer) {
+            (Ok(batch), Some(consumer)) => consumer.take_answer(py, batch),
             // What is wrong for some time only is told elsewhere: nothing came, and the caller asks again.
-            Err(error) if !consumer.get().is_for_application(py, &error)? => Ok(py.None()),
-            Err(error) => Err(errors::raise(py, &error)),
+            (Err(error), Some(consumer)) if !consumer.is_for_application(py, &error)? => Ok(py.None()),
+            (Err(error), _) => Err(errors::raise(py, &error)),
+            (Ok(_), None) => Ok(py.None()),
         }) as Settle
     };
-    port.run(py, Box::pin(call))
+    port.run(py, Some(consumer), Box::pin(call))
 }
 
 /// Commits these offsets, or what was consumed, and waits for it.
@@ -64,7 +65,7 @@ pub(crate) fn aio_commit(
         Some(said) => said,
         None => native.to_commit().map_err(|error| errors::raise(py, &error))?.into_iter().collect(),
     };
-    port.run(py, Box::pin(settle(async move { native.commit_offsets(commit).await }, nothing)))
+    port.run(py, None, Box::pin(settle(async move { native.commit_offsets(commit).await }, nothing)))
 }
 
 /// What the group has committed.
@@ -77,7 +78,7 @@ pub(crate) fn aio_committed(py: Python<'_>, consumer: &Consumer, port: &Port, of
         let make = |one: &Asked| partitions::committed(py, &one.key(), found.get(&one.key()).and_then(Option::as_ref));
         Ok(PyList::new(py, asked.iter().map(make).collect::<PyResult<Vec<_>>>()?)?.into_any().unbind())
     });
-    port.run(py, Box::pin(call))
+    port.run(py, None, Box::pin(call))
 }
 
 /// A partition's first offset and its end.
@@ -93,7 +94,7 @@ pub(crate) fn aio_watermarks(
     let call = settle(async move { native.watermarks(&topic, partition).await }, |py, offsets| {
         Ok(offsets.into_pyobject(py)?.into_any().unbind())
     });
-    port.run(py, Box::pin(call))
+    port.run(py, None, Box::pin(call))
 }
 
 /// The first offsets and their times at or after times: (topic, partition, offset, time), -1 where there is none.
@@ -112,7 +113,7 @@ pub(crate) fn aio_offsets_for_times(
         });
         Ok(PyList::new(py, rows.collect::<Vec<_>>())?.into_any().unbind())
     });
-    port.run(py, Box::pin(call))
+    port.run(py, None, Box::pin(call))
 }
 
 /// Assigns partitions by hand, from where the group stands where no offset says otherwise.
@@ -129,16 +130,16 @@ pub(crate) fn aio_assign(py: Python<'_>, consumer: &Consumer, port: &Port, of: &
         },
         nothing,
     );
-    port.run(py, Box::pin(call))
+    port.run(py, None, Box::pin(call))
 }
 
 /// Leaves the group and ends the consumer.
 #[pyfunction]
 pub(crate) fn aio_close(py: Python<'_>, consumer: Py<Consumer>, port: &Port) -> PyResult<Py<PyAny>> {
     let Some(closing) = consumer.get().begin_close(py)? else {
-        return port.run(py, Box::pin(settle(std::future::ready(Ok(())), nothing)));
+        return port.run(py, None, Box::pin(settle(std::future::ready(Ok(())), nothing)));
     };
-    port.run(py, Box::pin(settle(closing, nothing)))
+    port.run(py, None, Box::pin(settle(closing, nothing)))
 }
 
 /// Waits until a broker answers.
@@ -149,7 +150,7 @@ pub(crate) fn aio_connected(py: Python<'_>, client: &Bound<'_, PyAny>, port: &Po
         Err(_) => client.cast::<SendingProducer>()?.get().client(py)?,
     };
     let admin = client.admin();
-    port.run(py, Box::pin(settle(async move { admin.describe_cluster().await }, |py, _| Ok(py.None()))))
+    port.run(py, None, Box::pin(settle(async move { admin.describe_cluster().await }, |py, _| Ok(py.None()))))
 }
 
 /// A topic's partitions.
@@ -164,7 +165,7 @@ pub(crate) fn aio_partitions(py: Python<'_>, client: &Bound<'_, PyAny>, port: &P
         let numbers: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition).collect();
         Ok(PyList::new(py, numbers)?.into_any().unbind())
     });
-    port.run(py, Box::pin(call))
+    port.run(py, None, Box::pin(call))
 }
 
 /// Waits until all that was sent before has ended.
@@ -175,7 +176,7 @@ pub(crate) fn aio_flush(py: Python<'_>, producer: &SendingProducer, port: &Port)
         native.flush().await;
         Ok(())
     };
-    port.run(py, Box::pin(settle(flush, nothing)))
+    port.run(py, None, Box::pin(settle(flush, nothing)))
 }
 
 /// Adds these functions to the module.

@@ -1,7 +1,7 @@
 //! What `AIOKafkaProducer` and `AIOKafkaConsumer` derive from: their hot calls, which make no coroutine of Python's unless they
 //! wait.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::{addr_of_mut, null_mut};
 use std::sync::OnceLock;
@@ -17,7 +17,8 @@ use crate::arguments::{Names, add_method, fast, finish, value_of};
 use crate::consumer::Consumer;
 use crate::future::Kind;
 use crate::gil::Guarded;
-use crate::raw::{class, free, method, methods, none, slot};
+use crate::held;
+use crate::raw::{class, free, method, methods, none, show, slot};
 use crate::sending::{Given, SendingProducer};
 use crate::steps;
 
@@ -112,7 +113,13 @@ impl AioConsumer {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.native)
+        visit.call(&self.native)?;
+        // SAFETY: called by the collector; nothing is made within `with` of this.
+        held::traverse(&unsafe { self.last.peek() }.0, &visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self._forget_last(py);
     }
 }
 
@@ -278,9 +285,24 @@ unsafe extern "C" fn close(object: *mut ffi::PyObject, _: *mut ffi::PyObject) ->
     })
 }
 
+unsafe extern "C" fn traverse(object: *mut ffi::PyObject, visit: ffi::visitproc, arg: *mut c_void) -> c_int {
+    // SAFETY: called by the collector, with the lock held. One that was only just made is all zeros, which is nothing held.
+    unsafe {
+        let next = (*object.cast::<NextObject>()).next.assume_init_ref();
+        show(object, visit, arg, [next.consumer, next.waits].into_iter())
+    }
+}
+
+unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
+    // SAFETY: called by the collector, with the lock held.
+    unsafe { end(object) };
+    0
+}
+
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter's last look at the object, with the lock held.
     unsafe {
+        ffi::PyObject_GC_UnTrack(object.cast());
         end(object);
         free(object);
     }
@@ -302,6 +324,8 @@ pub(crate) fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     )?;
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
+        slot(ffi::Py_tp_traverse, traverse as *const c_void),
+        slot(ffi::Py_tp_clear, clear as *const c_void),
         slot(ffi::Py_am_await, own as *const c_void),
         slot(ffi::Py_tp_iter, own as *const c_void),
         slot(ffi::Py_tp_iternext, iternext as *const c_void),

@@ -25,6 +25,7 @@ use crate::admin::Admin;
 use crate::arguments::{LastTimeout, Names, add_method, fast, integer, is_none, seconds, value_of};
 use crate::commits::{Commits, Offsets};
 use crate::gil::{Guarded, block_on, limit};
+use crate::held::Held;
 use crate::listener::{Callbacks, Rebalances};
 use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
 use crate::raw::none;
@@ -65,7 +66,7 @@ pub(crate) struct Inner {
     statistics: Statistics,
     class: Class,
     /// Deserializers of keys and values.
-    deserializers: [Option<Py<PyAny>>; 2],
+    deserializers: [Held; 2],
     /// For how long iterating waits; then it ends.
     iteration: Option<Duration>,
 }
@@ -129,9 +130,9 @@ fn is_passing(error: &Error, class: Class) -> bool {
 }
 
 /// What a deserializer makes of bytes; null, which stands for the bytes themselves, without one.
-fn deserialized(py: Python<'_>, by: Option<&Py<PyAny>>, bytes: Option<&[u8]>) -> PyResult<*mut ffi::PyObject> {
-    let (Some(by), Some(bytes)) = (by, bytes) else { return Ok(null_mut()) };
-    Ok(by.bind(py).call1((bytes,))?.into_ptr())
+fn deserialized(py: Python<'_>, by: &Held, bytes: Option<&[u8]>) -> PyResult<*mut ffi::PyObject> {
+    let (Some(by), Some(bytes)) = (by.get(py), bytes) else { return Ok(null_mut()) };
+    Ok(by.call1((bytes,))?.into_ptr())
 }
 
 /// What ends a wait for the next batch.
@@ -143,6 +144,12 @@ enum Come {
 }
 
 impl Inner {
+    /// Whether keys and values are handed out as they are.
+    #[inline]
+    fn hands_out_bytes(&self, py: Python<'_>) -> bool {
+        self.deserializers.iter().all(|one| one.is_none(py))
+    }
+
     /// Tells of the commits that have ended.
     fn serve_commits(&self, py: Python<'_>) -> PyResult<()> {
         let mut context = Context::from_waker(Waker::noop());
@@ -153,15 +160,15 @@ impl Inner {
     }
 
     /// Keeps a commit of the application's, if it is to be told what became of it.
-    pub(crate) fn tell_of_commit(&self, offsets: Offsets, committing: Committing) {
-        if self.callbacks.hears_of_commits() {
+    pub(crate) fn tell_of_commit(&self, py: Python<'_>, offsets: Offsets, committing: Committing) {
+        if self.callbacks.hears_of_commits(py) {
             self.commits.begun(offsets, committing);
         }
     }
 
     /// The same of one that has ended.
-    pub(crate) fn tell_of_committed(&self, offsets: Offsets, outcome: Result<(), Error>) {
-        if self.callbacks.hears_of_commits() {
+    pub(crate) fn tell_of_committed(&self, py: Python<'_>, offsets: Offsets, outcome: Result<(), Error>) {
+        if self.callbacks.hears_of_commits(py) {
             self.commits.ended(offsets, outcome);
         }
     }
@@ -243,7 +250,7 @@ impl Consumer {
     /// # Errors
     /// What a deserializer raised; what was taken before stays taken.
     fn take_at_hand(&self, py: Python<'_>, inner: &Inner, count: usize, taken: &mut Taken) -> PyResult<()> {
-        if let [None, None] = &inner.deserializers {
+        if inner.hands_out_bytes(py) {
             // No code of Python's runs here, so that all are taken in one go.
             while let Some(ended) = self.state.with(py, |state| {
                 while taken.0.len() < count {
@@ -271,13 +278,13 @@ impl Consumer {
 
     #[inline]
     fn hand_out(&self, py: Python<'_>, inner: &Inner, mut fields: Fields) -> *mut ffi::PyObject {
-        if let [None, None] = &inner.deserializers {
+        if inner.hands_out_bytes(py) {
             return message::make(py, inner.class, fields);
         }
         let [of_key, of_value] = &inner.deserializers;
-        let made = deserialized(py, of_key.as_ref(), fields.record.key).and_then(|key| {
+        let made = deserialized(py, of_key, fields.record.key).and_then(|key| {
             fields.key = key;
-            deserialized(py, of_value.as_ref(), fields.record.value)
+            deserialized(py, of_value, fields.record.value)
         });
         match made {
             Ok(value) => {
@@ -347,14 +354,14 @@ impl Consumer {
         if let Some(Err(error)) = served {
             self.state.with(py, |state| state.errors.push_back(error));
         }
-        inner.rebalances.take_raised().map_or(Ok(()), Err)
+        inner.rebalances.take_raised(py).map_or(Ok(()), Err)
     }
 
     /// Waits for the next batch. `Ok(None)`: none came in time.
     fn next_batch(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<Option<Result<FetchedBatch, Error>>> {
         let (inner, consumer) = self.open(py)?;
         let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
-        if let Some(raised) = inner.rebalances.take_raised() {
+        if let Some(raised) = inner.rebalances.take_raised(py) {
             return Err(raised);
         }
         if let Some(error) = self.state.with(py, |state| state.errors.pop_front()) {
@@ -376,7 +383,7 @@ impl Consumer {
                 },
             });
             let come = block_on(py, come, left)?;
-            if let Some(raised) = inner.rebalances.take_raised() {
+            if let Some(raised) = inner.rebalances.take_raised(py) {
                 // Nothing is lost: the next call begins with what came.
                 match come {
                     Some(Come::Next(Ok(Some(batch)))) => self.take_batch(py, batch)?,
@@ -413,7 +420,7 @@ impl Consumer {
     /// The next message within `limit`; null without an exception if there is none.
     fn poll_for(&self, py: Python<'_>, limit: Option<Duration>) -> PyResult<*mut ffi::PyObject> {
         let (inner, consumer) = self.open(py)?;
-        if let Some(raised) = inner.rebalances.take_raised() {
+        if let Some(raised) = inner.rebalances.take_raised(py) {
             return Err(raised);
         }
         self.see_to_group(py, inner, consumer)?;
@@ -484,7 +491,7 @@ impl Consumer {
     /// Up to `count` messages, waiting until there are so many, or `limit` is over.
     fn consume(&self, py: Python<'_>, count: usize, limit: Option<Duration>) -> PyResult<Py<PyList>> {
         let (inner, consumer) = self.open(py)?;
-        if let Some(raised) = inner.rebalances.take_raised() {
+        if let Some(raised) = inner.rebalances.take_raised(py) {
             return Err(raised);
         }
         self.see_to_group(py, inner, consumer)?;
@@ -513,7 +520,7 @@ impl Consumer {
         if taken.0.is_empty() {
             return Err(error);
         }
-        inner.rebalances.raise_later(error);
+        inner.rebalances.raise_later(py, error);
         taken.into_list(py)
     }
 
@@ -545,7 +552,7 @@ impl Consumer {
         if let Ok(client) = inner.client.get() {
             py.detach(|| client.close());
         }
-        if let Some(raised) = inner.rebalances.take_raised() {
+        if let Some(raised) = inner.rebalances.take_raised(py) {
             return Err(raised);
         }
         inner.serve_commits(py)?;
@@ -571,7 +578,7 @@ impl Consumer {
             self.take_batch(py, batch)?;
         }
         if let Some(inner) = self.inner.get()
-            && let Some(raised) = inner.rebalances.take_raised()
+            && let Some(raised) = inner.rebalances.take_raised(py)
         {
             return Err(raised);
         }
@@ -632,6 +639,7 @@ impl Consumer {
         let (client, consumer) = made.map_err(|error| errors::raise(py, &error))?;
         let (consumer, client, events) = (Kept::new(Arc::new(consumer)), Kept::new(client), Kept::new(queue));
         let commits = Commits::default();
+        let deserializers = deserializers.map(Held::new);
         let inner =
             Inner { consumer, client, rebalances, events, callbacks, commits, statistics, class, deserializers, iteration };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Consumer.__init__() was called twice"))
@@ -679,16 +687,24 @@ impl Consumer {
     /// Callbacks may refer to what refers to their consumer.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(inner) = self.inner.get() else { return Ok(()) };
-        inner.deserializers.iter().try_for_each(|one| visit.call(one))?;
+        inner.deserializers.iter().try_for_each(|one| one.traverse(&visit))?;
         inner.callbacks.traverse(&visit)?;
         inner.rebalances.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        if let Some(inner) = self.inner.get() {
+            inner.deserializers.iter().for_each(|one| one.clear(py));
+            inner.callbacks.clear(py);
+            inner.rebalances.clear();
+        }
     }
 
     /// Leaves the group.
     fn unsubscribe(&self, py: Python<'_>) -> PyResult<()> {
         let (inner, consumer) = self.open(py)?;
         let done = block_on(py, consumer.unsubscribe(), None)?;
-        if let Some(raised) = inner.rebalances.take_raised() {
+        if let Some(raised) = inner.rebalances.take_raised(py) {
             return Err(raised);
         }
         done.unwrap_or(Ok(())).map_err(|error| errors::raise(py, &error))
@@ -726,6 +742,10 @@ impl Drop for Consumer {
                 ((state.batch.take(), std::mem::take(&mut state.following)), [topic, state.timeout.forget()])
             });
             drop(batch);
+            // Nobody polls any more; what closes it goes on by itself, and calls nobody.
+            if let Some(inner) = self.inner.get() {
+                inner.rebalances.clear();
+            }
             // SAFETY: owned references, or null.
             objects.into_iter().for_each(|object| unsafe { ffi::Py_XDECREF(object) });
         });

@@ -221,13 +221,13 @@ pub(crate) fn consumer_commit<'py>(
     if asynchronous {
         // Goes on whether it is waited for or not.
         let committing = raised(py, native.commit_offsets_async(commit.clone()))?;
-        inner.tell_of_commit(commit, committing);
+        inner.tell_of_commit(py, commit, committing);
         return Ok(None);
     }
     let Some(outcome) = block_on(py, native.commit_offsets(commit.clone()), None)? else {
         return Err(errors::timed_out(py, "the commit was not answered in time"));
     };
-    inner.tell_of_committed(commit.clone(), outcome.clone());
+    inner.tell_of_committed(py, commit.clone(), outcome.clone());
     raised(py, outcome)?;
     Ok(Some(partitions::of_commit(py, &commit)?))
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use ottla::{Delivery, Error, Written};
 use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -52,8 +53,18 @@ struct Callback {
 }
 
 enum State {
-    Pending { sent: Sent, callbacks: Vec<Callback>, number: u64 },
-    Done { value: Py<PyAny>, is_success: bool, is_retriable: bool },
+    Pending {
+        sent: Sent,
+        callbacks: Vec<Callback>,
+        number: u64,
+    },
+    Done {
+        value: Py<PyAny>,
+        is_success: bool,
+        is_retriable: bool,
+    },
+    /// Taken by the collector of garbage.
+    Collected,
 }
 
 /// A record's delivery.
@@ -211,6 +222,28 @@ fn metadata(py: Python<'_>, sent: &Sent, written: &Written) -> PyResult<Py<PyAny
 
 #[pymethods]
 impl DeliveryFuture {
+    /// Callbacks, and the frames that an exception went through, may refer to the future.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: called by the collector; nothing is made within `with` of this state.
+        match unsafe { self.state.peek() } {
+            State::Pending { sent, callbacks, .. } => {
+                visit.call(&sent.topic)?;
+                callbacks.iter().try_for_each(|Callback { function, args, keywords, .. }| {
+                    visit.call(function)?;
+                    visit.call(args)?;
+                    visit.call(keywords)
+                })
+            }
+            State::Done { value, .. } => visit.call(value),
+            State::Collected => Ok(()),
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let before = self.state.with(py, |state| std::mem::replace(state, State::Collected));
+        drop(before);
+    }
+
     /// What became of the record; waits for it.
     #[pyo3(signature = (timeout = None))]
     fn get(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {

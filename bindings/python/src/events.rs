@@ -11,22 +11,23 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::commits::Offsets;
+use crate::held::Held;
 use crate::{errors, partitions};
 
 /// Callbacks of a client, each None or callable.
 #[derive(Default)]
 pub(crate) struct Callbacks {
-    error: Option<Py<PyAny>>,
-    stats: Option<Py<PyAny>>,
-    throttle: Option<Py<PyAny>>,
-    logger: Option<Py<PyAny>>,
-    commit: Option<Py<PyAny>>,
+    error: Held,
+    stats: Held,
+    throttle: Held,
+    logger: Held,
+    commit: Held,
 }
 
 impl Callbacks {
     /// Out of a dictionary, by the names of the configuration.
     pub(crate) fn new(callbacks: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let get = |name: &str| Ok::<_, PyErr>(callbacks.get_item(name)?.map(Bound::unbind));
+        let get = |name: &str| Ok::<_, PyErr>(Held::new(callbacks.get_item(name)?.map(Bound::unbind)));
         Ok(Self {
             error: get("error_cb")?,
             stats: get("stats_cb")?,
@@ -38,14 +39,21 @@ impl Callbacks {
 
     /// Shows the callbacks to the collector of garbage.
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.all().into_iter().try_for_each(|callback| callback.traverse(visit))
+    }
+
+    /// Lets go of the callbacks, for the collector of garbage.
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        self.all().into_iter().for_each(|callback| callback.clear(py));
+    }
+
+    fn all(&self) -> [&Held; 5] {
         [&self.error, &self.stats, &self.throttle, &self.logger, &self.commit]
-            .into_iter()
-            .try_for_each(|callback| visit.call(callback))
     }
 
     fn log(&self, py: Python<'_>, level: &str, text: String) -> PyResult<()> {
-        let logger = match &self.logger {
-            Some(logger) => logger.bind(py).clone(),
+        let logger = match self.logger.get(py) {
+            Some(logger) => logger,
             None => py.import("logging")?.call_method1("getLogger", ("ottla",))?,
         };
         logger.call_method1(level, ("%s", text)).map(drop)
@@ -53,23 +61,24 @@ impl Callbacks {
 
     /// Tells of an error that concerns no single record.
     pub(crate) fn tell(&self, py: Python<'_>, error: &Error) -> PyResult<()> {
-        if self.error.is_none() || self.logger.is_some() {
+        let callback = self.error.get(py);
+        if callback.is_none() || !self.logger.is_none(py) {
             self.log(py, "warning", error.to_string())?;
         }
-        let Some(callback) = &self.error else { return Ok(()) };
-        callback.call1(py, (errors::kafka_error(py, error)?,)).map(drop)
+        let Some(callback) = callback else { return Ok(()) };
+        callback.call1((errors::kafka_error(py, error)?,)).map(drop)
     }
 
     /// Whether it is to be told what became of commits.
-    pub(crate) fn hears_of_commits(&self) -> bool {
-        self.commit.is_some()
+    pub(crate) fn hears_of_commits(&self, py: Python<'_>) -> bool {
+        !self.commit.is_none(py)
     }
 
     /// Tells what became of a commit.
     pub(crate) fn committed(&self, py: Python<'_>, offsets: &Offsets, outcome: Result<(), Error>) -> PyResult<()> {
-        let Some(callback) = &self.commit else { return Ok(()) };
+        let Some(callback) = self.commit.get(py) else { return Ok(()) };
         let error = outcome.err().map(|error| errors::kafka_error(py, &error)).transpose()?;
-        callback.call1(py, (error, partitions::of_commit(py, offsets)?)).map(drop)
+        callback.call1((error, partitions::of_commit(py, offsets)?)).map(drop)
     }
 
     /// Tells of an event; `statistics` reads them when it is time.
@@ -81,13 +90,13 @@ impl Callbacks {
             ClientEvent::BrokerUp { broker, address } => self.log(py, "info", format!("broker {broker} at {address} is up")),
             ClientEvent::BrokersUp => self.log(py, "info", "brokers answer again".to_owned()),
             ClientEvent::Throttled { broker, time } => {
-                let Some(callback) = &self.throttle else { return Ok(()) };
+                let Some(callback) = self.throttle.get(py) else { return Ok(()) };
                 let class = py.import("ottla._model")?.getattr("ThrottleEvent")?;
-                callback.call1(py, (class.call1((broker.to_string(), broker, time.as_secs_f64()))?,)).map(drop)
+                callback.call1((class.call1((broker.to_string(), broker, time.as_secs_f64()))?,)).map(drop)
             }
             ClientEvent::StatisticsDue => {
-                let Some(callback) = &self.stats else { return Ok(()) };
-                callback.call1(py, (statistics(),)).map(drop)
+                let Some(callback) = self.stats.get(py) else { return Ok(()) };
+                callback.call1((statistics(),)).map(drop)
             }
             _ => Ok(()),
         }

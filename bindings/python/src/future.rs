@@ -12,14 +12,15 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use ottla::{Error, Written};
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::arguments::{Names, fast, finish};
-use crate::raw::{self, attributes, class, fast_method, method, methods, none, slot, weak_references};
+use crate::raw::{self, attributes, class, fast_method, method, methods, none, show, slot, weak_references};
 use crate::tuples::{named_tuple, topic_partition};
-use crate::{errors, steps};
+use crate::{errors, held, steps};
 
 static CANCELLED: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static INVALID_STATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -66,6 +67,17 @@ struct Object {
 
 static SENDING: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
 static FUTURE: AtomicPtr<ffi::PyTypeObject> = AtomicPtr::new(null_mut());
+
+/// Shows an object to the collector of garbage, once there is something that may be part of a circle: not each record's future is
+/// worth its while.
+unsafe fn track(object: *mut ffi::PyObject) {
+    // SAFETY: the caller's word: alive, of these classes, with the lock held.
+    unsafe {
+        if ffi::PyObject_GC_IsTracked(object) == 0 {
+            ffi::PyObject_GC_Track(object.cast());
+        }
+    }
+}
 
 /// As what it begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,7 +127,11 @@ impl Future {
             if object.is_null() {
                 return Err(PyErr::fetch(py));
             }
+            ffi::PyObject_GC_UnTrack(object.cast());
             addr_of_mut!((*object.cast::<Object>()).fields).cast::<Fields>().write(fields);
+            if kind == Kind::Call {
+                ffi::PyObject_GC_Track(object.cast());
+            }
             Ok(Self(object))
         }
     }
@@ -131,6 +147,10 @@ impl Future {
     /// The reference as the interpreter's.
     pub(crate) fn into_object(self) -> *mut ffi::PyObject {
         std::mem::ManuallyDrop::new(self).0
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        held::traverse(&self.0, visit)
     }
 
     /// Another reference, which is the caller's.
@@ -152,7 +172,10 @@ impl Future {
     /// Has its first step raise an exception.
     pub(crate) fn raise(&self, py: Python<'_>, error: PyErr) {
         // SAFETY: as above.
-        unsafe { fields(self.0) }.outcome = Outcome::Raised(error.into_value(py).into_any());
+        unsafe {
+            fields(self.0).outcome = Outcome::Raised(error.into_value(py).into_any());
+            track(self.0);
+        }
     }
 }
 
@@ -399,6 +422,7 @@ fast!(add_done_callback, "add_done_callback", DONE_CALLBACK, |py, object, [callb
         call_soon(py, object, callback.unbind(), context)?;
     } else {
         fields(object).callbacks.push((callback.unbind(), context));
+        track(object);
     }
     Ok(none())
 });
@@ -451,9 +475,35 @@ unsafe extern "C" fn set_blocking(object: *mut ffi::PyObject, to: *mut ffi::PyOb
     0
 }
 
+unsafe extern "C" fn traverse(object: *mut ffi::PyObject, visit: ffi::visitproc, arg: *mut c_void) -> std::ffi::c_int {
+    // SAFETY: called by the collector, with the lock held, for an object whose fields are written; they are looked at only.
+    unsafe {
+        let fields = (*object.cast::<Object>()).fields.assume_init_ref();
+        let ended = match &fields.outcome {
+            Outcome::Value(held) | Outcome::Raised(held) | Outcome::Cancelled(Some(held)) => held.as_ptr(),
+            _ => null_mut(),
+        };
+        let callbacks = fields.callbacks.iter().flat_map(|(callback, context)| [callback.as_ptr(), context.as_ptr()]);
+        show(object, visit, arg, [fields.event_loop.as_ptr(), ended].into_iter().chain(callbacks))
+    }
+}
+
+unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> std::ffi::c_int {
+    // SAFETY: called by the collector, with the lock held; what is let go of is taken out before.
+    unsafe {
+        let fields = fields(object);
+        let callbacks = std::mem::take(&mut fields.callbacks);
+        let is_shown = matches!(fields.outcome, Outcome::Value(_) | Outcome::Raised(_) | Outcome::Cancelled(Some(_)));
+        let outcome = is_shown.then(|| std::mem::replace(&mut fields.outcome, Outcome::Cancelled(None)));
+        drop((callbacks, outcome));
+    }
+    0
+}
+
 unsafe extern "C" fn dealloc(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter's last look at the object, with the lock held; the fields were written when it was made.
     unsafe {
+        ffi::PyObject_GC_UnTrack(object.cast());
         if !(*object.cast::<Object>()).weak_references.is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
@@ -496,6 +546,8 @@ pub(crate) fn make_classes(py: Python<'_>) -> PyResult<()> {
     let _ = CANCEL.set(Names::new([c"msg"]));
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
+        slot(ffi::Py_tp_traverse, traverse as *const c_void),
+        slot(ffi::Py_tp_clear, clear as *const c_void),
         slot(ffi::Py_am_await, own as *const c_void),
         slot(ffi::Py_tp_iter, own as *const c_void),
         slot(ffi::Py_tp_iternext, sending_next as *const c_void),
@@ -511,6 +563,8 @@ pub(crate) fn make_classes(py: Python<'_>) -> PyResult<()> {
     SENDING.store(sending.into_ptr().cast(), Ordering::Relaxed);
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *const c_void),
+        slot(ffi::Py_tp_traverse, traverse as *const c_void),
+        slot(ffi::Py_tp_clear, clear as *const c_void),
         slot(ffi::Py_am_await, own as *const c_void),
         slot(ffi::Py_tp_iter, own as *const c_void),
         slot(ffi::Py_tp_iternext, future_next as *const c_void),

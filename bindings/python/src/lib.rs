@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod future;
 mod gil;
+mod held;
 mod listener;
 mod message;
 mod message_classes;

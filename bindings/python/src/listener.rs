@@ -1,6 +1,6 @@
 //! Rebalances, told to Python's callbacks on the thread that polls.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Poll, Waker};
 
 use ottla::{Answering, QuestionKind, Rebalance, RebalanceListener, TopicPartition};
@@ -23,7 +23,7 @@ struct State {
     /// The Python object of the consumer that polls: an address that is good while its call runs.
     consumer: usize,
     /// What a callback raised, for the call that polls to raise.
-    raised: Option<PyErr>,
+    raised: Option<Py<PyAny>>,
     /// What a callback that runs is about.
     asked: Option<QuestionKind>,
 }
@@ -39,7 +39,8 @@ struct Ended {
 #[pyclass(frozen)]
 struct Answer {
     ended: Arc<Mutex<Ended>>,
-    rebalances: Rebalances,
+    /// Not held: who polls holds it, and the collector is shown it there.
+    rebalances: Weak<Mutex<State>>,
 }
 
 #[pymethods]
@@ -52,8 +53,10 @@ impl Answer {
         };
         if !task.call_method0("cancelled")?.is_truthy()? {
             let exception = task.call_method0("exception")?;
-            if !exception.is_none() {
-                self.rebalances.raise_later(PyErr::from_value(exception));
+            if !exception.is_none()
+                && let Some(state) = self.rebalances.upgrade()
+            {
+                Rebalances(state).raise_later(exception.py(), PyErr::from_value(exception));
             }
         }
         if let Some(waker) = waker {
@@ -83,7 +86,16 @@ impl Rebalances {
         // Whoever has the lock is about to let go of it, and the collector comes again.
         let Ok(state) = self.0.try_lock() else { return Ok(()) };
         let Callbacks { on_assign, on_revoke, on_lost } = &state.callbacks;
-        [on_assign, on_revoke, on_lost].into_iter().try_for_each(|callback| visit.call(callback))
+        [on_assign, on_revoke, on_lost, &state.raised].into_iter().try_for_each(|held| visit.call(held))
+    }
+
+    /// Lets go of all of them.
+    pub(crate) fn clear(&self) {
+        let (callbacks, raised) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.callbacks), state.raised.take())
+        };
+        drop((callbacks, raised));
     }
 
     /// Whose calls the callbacks come in. Good until the next one.
@@ -96,13 +108,15 @@ impl Rebalances {
     }
 
     /// Keeps an exception for the next call that polls.
-    pub(crate) fn raise_later(&self, error: PyErr) {
+    pub(crate) fn raise_later(&self, py: Python<'_>, error: PyErr) {
+        let error = error.into_value(py).into_any();
         let before = self.state().raised.replace(error);
         drop(before);
     }
 
-    pub(crate) fn take_raised(&self) -> Option<PyErr> {
-        self.state().raised.take()
+    pub(crate) fn take_raised(&self, py: Python<'_>) -> Option<PyErr> {
+        let raised = self.state().raised.take();
+        raised.map(|error| PyErr::from_value(error.into_bound(py)))
     }
 
     /// What the callback that runs now is about, if one does.
@@ -132,7 +146,7 @@ impl Rebalances {
             match waits {
                 Ok(waits) => waits,
                 Err(error) => {
-                    self.raise_later(error);
+                    self.raise_later(py, error);
                     None
                 }
             }
@@ -147,7 +161,10 @@ impl Rebalances {
         let py = answer.py();
         let task = py.import("asyncio")?.call_method1("ensure_future", (answer,))?;
         let ended = Arc::new(Mutex::new(Ended::default()));
-        task.call_method1("add_done_callback", (Py::new(py, Answer { ended: ended.clone(), rebalances: self.clone() })?,))?;
+        task.call_method1(
+            "add_done_callback",
+            (Py::new(py, Answer { ended: ended.clone(), rebalances: Arc::downgrade(&self.0) })?,),
+        )?;
         Ok(Some(ended))
     }
 

@@ -9,20 +9,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use ottla::{DeliveryReport, Error, ErrorKind};
+use ottla::{DeliveryReport, Error, ErrorKind, PurgedFrom};
 use ottla_bindings::fork::Kept;
 use ottla_bindings::{Queue, Wakeup};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::consumer::Consumer;
 use crate::errors;
 use crate::future::{Future as Answer, Kind, Outcome};
 use crate::gil::Guarded;
 use crate::table::Table;
 
 /// What a call ends with: how its answer is made into Python's object.
-pub(crate) type Settle = Box<dyn FnOnce(Python<'_>) -> PyResult<Py<PyAny>> + Send>;
+///
+/// It owns no object of Python's, since the collector of garbage can't look inside: whose call it is, is given.
+pub(crate) type Settle = Box<dyn FnOnce(Python<'_>, Option<&Consumer>) -> PyResult<Py<PyAny>> + Send>;
 
 /// A call of the client's that is under way.
 pub(crate) type Call = Pin<Box<dyn Future<Output = Settle> + Send>>;
@@ -35,6 +39,8 @@ pub(crate) enum Woken {
 
 struct Running {
     call: Call,
+    /// Whose call it is, if the answer is for it.
+    consumer: Option<Py<Consumer>>,
     answer: Answer,
 }
 
@@ -78,7 +84,7 @@ impl Port {
     }
 
     /// Runs a call; its answer comes with the future.
-    pub(crate) fn run(&self, py: Python<'_>, call: Call) -> PyResult<Py<PyAny>> {
+    pub(crate) fn run(&self, py: Python<'_>, consumer: Option<Py<Consumer>>, call: Call) -> PyResult<Py<PyAny>> {
         if self.state.with(py, |state| state.closed) {
             return Err(PyRuntimeError::new_err("the client is stopped"));
         }
@@ -86,8 +92,16 @@ impl Port {
         // SAFETY: a new reference.
         let told = unsafe { Bound::from_owned_ptr(py, answer.to_object()) }.unbind();
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.look(py, number, Running { call, answer })?;
+        self.look(py, number, Running { call, consumer, answer })?;
         Ok(told)
+    }
+
+    /// Closes it, and takes out all that is under way.
+    fn take_all(&self, py: Python<'_>) -> (HashMap<u64, Running>, Vec<*mut ffi::PyObject>) {
+        self.state.with(py, |state| {
+            state.closed = true;
+            (std::mem::take(&mut state.calls), state.records.take_all())
+        })
     }
 
     fn look(&self, py: Python<'_>, number: u64, mut running: Running) -> PyResult<()> {
@@ -105,7 +119,7 @@ impl Port {
                 closed.map_or(Ok(()), |running| running.answer.end(py, Outcome::Cancelled(None)).map(drop))
             }
             Poll::Ready(settle) => {
-                let outcome = match settle(py) {
+                let outcome = match settle(py, running.consumer.as_ref().map(Py::get)) {
                     Ok(value) => Outcome::Value(value),
                     Err(error) => Outcome::Raised(errors::translated(py, error).into_value(py).into_any()),
                 };
@@ -187,15 +201,13 @@ impl Port {
 
     /// Runs no more calls; those under way are given up.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let (calls, records) = self.state.with(py, |state| {
-            state.closed = true;
-            (std::mem::take(&mut state.calls), state.records.take_all())
-        });
+        let (calls, records) = self.take_all(py);
         let mut told = Ok(());
         for record in records.into_iter().filter(|record| !record.is_null()) {
             // SAFETY: a reference that the table owned.
             let record = unsafe { Answer::from_object(record) };
-            let gone = Error::new(ErrorKind::Closed, "the producer is stopped: what became of the record is not known");
+            let gone = ErrorKind::Purged(PurgedFrom::InFlight);
+            let gone = Error::new(gone, "the producer is stopped: what became of the record is not known");
             told = told.and(record.end(py, Outcome::Failed(Box::new(gone))).map(drop));
         }
         for running in calls.into_values() {
@@ -203,15 +215,40 @@ impl Port {
         }
         told
     }
+
+    /// What waits here refers to who waits, and that to its client and to this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.event_loop)?;
+        // SAFETY: called by the collector; nothing is made within `with` of this state.
+        let state = unsafe { self.state.peek() };
+        state.records.traverse(&visit)?;
+        state.calls.values().try_for_each(|Running { consumer, answer, .. }| {
+            visit.call(consumer)?;
+            answer.traverse(&visit)
+        })
+    }
+
+    /// Nobody is there any more who waits.
+    fn __clear__(&self, py: Python<'_>) {
+        let (calls, records) = self.take_all(py);
+        // SAFETY: owned references, or null.
+        records.into_iter().for_each(|future| unsafe { ffi::Py_XDECREF(future) });
+        drop(calls);
+    }
 }
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // A pyclass is dropped by the interpreter, with its lock.
+        // A pyclass is dropped by the interpreter, with its lock. Who waits is told; what is raised now is not disturbed by it.
         Python::attach(|py| {
-            let records = self.state.with(py, |state| state.records.take_all());
-            // SAFETY: owned references, or null.
-            records.into_iter().for_each(|future| unsafe { ffi::Py_XDECREF(future) });
+            let raised = PyErr::take(py);
+            if let Err(error) = self.close(py) {
+                // The loop is closed, and nobody goes on there.
+                drop(error);
+            }
+            if let Some(raised) = raised {
+                raised.restore(py);
+            }
         });
     }
 }

@@ -25,6 +25,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::admin::Admin;
 use crate::arguments::{Names, add_method, bytes, fast, integer, is_none, seconds, text, value_of};
 use crate::gil::{Guarded, block_on, lending, let_go, limit};
+use crate::held::Held;
 use crate::message::{self, Class, Fields, Own, TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME};
 use crate::raw::none;
 use crate::sending::SendingProducer;
@@ -67,7 +68,7 @@ struct Inner {
     client: Kept<Client>,
     outstanding: Outstanding,
     events: Kept<Queue<Event>>,
-    default_callback: Option<Py<PyAny>>,
+    default_callback: Held,
     callbacks: events::Callbacks,
     statistics: Statistics,
 }
@@ -224,10 +225,7 @@ impl Producer {
                 let callback = self.state.with(py, |state| state.callbacks.take(serving.report.opaque(index)));
                 // SAFETY: a reference that the table owned, or null.
                 let callback = unsafe { Bound::from_owned_ptr_or_opt(py, callback) };
-                let Some(callback) = callback.as_ref().or(inner.default_callback.as_ref().map(|callback| callback.bind(py)))
-                else {
-                    continue;
-                };
+                let Some(callback) = callback.or_else(|| inner.default_callback.get(py)) else { continue };
                 let (error, message) = serving.message(py, index)?;
                 // Put back first: the callback may raise, or poll.
                 self.state.with(py, |state| state.serving.push_front(serving));
@@ -417,6 +415,7 @@ impl Producer {
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
         let (client, events) = (Kept::new(client), Kept::new(queue));
+        let default_callback = Held::new(default_callback);
         let inner = Inner { kept, client, outstanding, events, default_callback, callbacks, statistics };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("Producer.__init__() was called twice"))
     }
@@ -473,9 +472,21 @@ impl Producer {
 
     /// Callbacks may refer to what refers to their producer.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: called by the collector; no object that it knows is made within `with` of this state.
+        unsafe { self.state.peek() }.callbacks.traverse(&visit)?;
         let Some(inner) = self.inner.get() else { return Ok(()) };
-        visit.call(&inner.default_callback)?;
+        inner.default_callback.traverse(&visit)?;
         inner.callbacks.traverse(&visit)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let callbacks = self.state.with(py, |state| state.callbacks.take_all());
+        // SAFETY: owned references, or null.
+        callbacks.into_iter().for_each(|callback| unsafe { ffi::Py_XDECREF(callback) });
+        if let Some(inner) = self.inner.get() {
+            inner.default_callback.clear(py);
+            inner.callbacks.clear(py);
+        }
     }
 
     fn _close(&self, py: Python<'_>) {

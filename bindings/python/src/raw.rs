@@ -72,6 +72,8 @@ pub(crate) fn class<'py, T>(
         None if is_made => ffi::Py_TPFLAGS_DEFAULT,
         None => ffi::Py_TPFLAGS_DEFAULT | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION,
     };
+    let is_collected = slots.iter().any(|slot| slot.slot == ffi::Py_tp_traverse);
+    let flags = if is_collected { flags | ffi::Py_TPFLAGS_HAVE_GC } else { flags };
     let mut specification = ffi::PyType_Spec {
         name: name.as_ptr(),
         basicsize: if base.is_some() { 0 } else { size_of::<T>() as c_int },
@@ -84,6 +86,26 @@ pub(crate) fn class<'py, T>(
     unsafe {
         let base = base.map_or(null_mut(), |base| base.as_ptr());
         Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpecWithBases(&raw mut specification, base))
+    }
+}
+
+/// What an object of a class of ours shows the collector of garbage, as `tp_traverse` has it: its class, and these.
+///
+/// # Safety
+/// Called by the collector for an object of a class that [`class`] made; what is shown is null, or owned by the object.
+pub(crate) unsafe fn show(
+    object: *mut ffi::PyObject,
+    visit: ffi::visitproc,
+    arg: *mut c_void,
+    mut held: impl Iterator<Item = *mut ffi::PyObject>,
+) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe {
+        let show = |one: *mut ffi::PyObject| if one.is_null() { 0 } else { visit(one, arg) };
+        match show(ffi::Py_TYPE(object).cast()) {
+            0 => held.find_map(|one| Some(show(one)).filter(|answer| *answer != 0)).unwrap_or(0),
+            answer => answer,
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::delivery::{DeliveryFuture, Sent};
 use crate::errors;
 use crate::future::{Future as Answer, Kind};
 use crate::gil::{Guarded, block_on, lending, let_go, limit};
+use crate::held::Held;
 use crate::port::{Port, Woken};
 use crate::producer::{config, header_pairs};
 
@@ -40,7 +41,7 @@ struct Inner {
     client: Kept<Client>,
     outstanding: Outstanding,
     /// Of keys and values.
-    serializers: [Option<Py<PyAny>>; 2],
+    serializers: [Held; 2],
     /// Of `ottla.aio`: records' futures are settled there.
     port: Option<Py<Port>>,
 }
@@ -70,15 +71,14 @@ fn now_ms() -> i64 {
 /// What a serializer makes of a key or a value.
 fn serialized<'py>(
     py: Python<'py>,
-    by: Option<&Py<PyAny>>,
+    by: &Held,
     topic: *mut ffi::PyObject,
     object: *mut ffi::PyObject,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     // SAFETY: an argument of the call, or null.
     let given = unsafe { Bound::from_borrowed_ptr_or_opt(py, object) };
-    let Some(by) = by else { return Ok(given.filter(|object| !object.is_none())) };
+    let Some(by) = by.get(py) else { return Ok(given.filter(|object| !object.is_none())) };
     let given = given.unwrap_or_else(|| py.None().into_bound(py));
-    let by = by.bind(py);
     let made = if by.is_callable() {
         by.call1((given,))?
     } else {
@@ -175,8 +175,8 @@ impl SendingProducer {
                 return Err(PyTypeError::new_err("send() missing required argument 'topic' (pos 1)"));
             }
             let [of_key, of_value] = &inner.serializers;
-            let key = serialized(py, of_key.as_ref(), topic, key)?;
-            let value = serialized(py, of_value.as_ref(), topic, value)?;
+            let key = serialized(py, of_key, topic, key)?;
+            let value = serialized(py, of_value, topic, value)?;
             let (mut key_copy, mut value_copy) = (Vec::new(), Vec::new());
             let mut record = Record::to("");
             let mut sizes = [-1, -1, -1];
@@ -210,11 +210,12 @@ impl SendingProducer {
                 let size: usize = pairs.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len)).sum();
                 sizes[2] = i64::try_from(size).unwrap_or(-1);
             }
-            self.topic(py, topic)?;
             let (object, topic) = (topic, Bound::from_borrowed_ptr(py, topic).unbind());
             if let Some(port) = &inner.port {
                 let port = port.get();
+                // Made first: that may run Python code, which may send to another topic.
                 let future = Answer::new(py, kind, port.event_loop(py), Some((topic, millis)))?;
+                self.topic(py, object)?;
                 let opaque = port.keep(py, &future);
                 if let Err(error) = self.append(py, object, record.opaque(opaque), false) {
                     drop(port.take(py, opaque));
@@ -223,6 +224,7 @@ impl SendingProducer {
                 inner.outstanding.add(1);
                 return Ok(future.into_object());
             }
+            self.topic(py, object)?;
             let delivery = self.append(py, object, record, true)?;
             inner.outstanding.add(1);
             Ok(Py::new(py, DeliveryFuture::new(delivery, Sent { topic, timestamp: millis, sizes }))?.into_ptr())
@@ -294,15 +296,22 @@ impl SendingProducer {
         let outstanding = Outstanding::default();
         let kept = Arc::new(Kept::new(Leaving { producer, outstanding: outstanding.clone(), limit }));
         exit::register(Arc::downgrade(&kept));
-        let inner = Inner { kept, client: Kept::new(client), outstanding, serializers: [key_serializer, value_serializer], port };
+        let serializers = [Held::new(key_serializer), Held::new(value_serializer)];
+        let inner = Inner { kept, client: Kept::new(client), outstanding, serializers, port };
         self.inner.set(inner).map_err(|_| PyRuntimeError::new_err("KafkaProducer.__init__() was called twice"))
     }
 
     /// Serializers may refer to what refers to their producer.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let Some(inner) = self.inner.get() else { return Ok(()) };
-        inner.serializers.iter().try_for_each(|one| visit.call(one))?;
+        inner.serializers.iter().try_for_each(|one| one.traverse(&visit))?;
         visit.call(&inner.port)
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        if let Some(inner) = self.inner.get() {
+            inner.serializers.iter().for_each(|one| one.clear(py));
+        }
     }
 
     /// Waits until all that was sent before has ended; whether it has in time.

@@ -3,6 +3,9 @@
 use std::ptr::null_mut;
 
 use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+
+use crate::held;
 
 /// Owned references by number.
 #[derive(Default)]
@@ -44,6 +47,11 @@ impl Table {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.places.len() - self.free.len()
+    }
+
+    /// Shows all of them to the collector of garbage.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.places.iter().try_for_each(|place| held::traverse(place, visit))
     }
 
     /// Gives all of them back, some of which are null.

@@ -383,5 +383,5 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         await self.stop()
 
     def __del__(self) -> None:
-        if not self.__dict__.get("_closed", True):
+        if not getattr(self, "_closed", True):
             unclosed(self, self._port)

@@ -125,5 +125,5 @@ class AIOKafkaProducer(_ottla.AioProducer):
         await self.stop()
 
     def __del__(self) -> None:
-        if not self.__dict__.get("_closed", True):
+        if not getattr(self, "_closed", True):
             unclosed(self, self._port)
