@@ -1,11 +1,15 @@
 // Messages on their way out, packed so that a whole send crosses into the addon in one call: all strings in one growing string,
 // all bytes in one buffer, and a table of lengths. The addon's `records.rs` says how the table reads.
 
+import { types } from 'node:util'
+
 import { KafkaJSNonRetriableError } from './errors'
 import type { IHeaders, Message } from './types'
 
 const STRING = 1
 const BYTES = 2
+/** Neither, nor null: not to be sent. */
+const WRONG = -1
 const VALUE_SHIFT = 2
 const PARTITION = 1 << 4
 const TIMESTAMP = 1 << 5
@@ -13,9 +17,94 @@ const HEADERS = 1 << 6
 
 /** What is kept between sends at most. */
 const KEPT_BYTES = 1 << 20
+/** Strings that would not fit into so many go as bytes: V8's longest string has some 500 million. */
+const MOST_TEXT = 1 << 26
 /** A message without headers takes no more words. */
 const WORDS = 8
 const TWO_TO_32 = 4294967296
+const INTEGER = /^\s*[+-]?\d+\s*$/
+/** So many digits are a safe integer, whichever they are. */
+const LONGEST_DIGITS = 15
+const DIGITS = /^\d+$/
+
+/** The bytes of a key or value that is neither a string nor null, over the same memory. */
+export function bytesOf(piece: unknown): Uint8Array | undefined {
+  if (piece instanceof Uint8Array) return piece
+  // Those of other contexts too, as Jest makes them.
+  if (ArrayBuffer.isView(piece)) return new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength)
+  if (types.isAnyArrayBuffer(piece)) return new Uint8Array(piece)
+  return undefined
+}
+
+/** A message has a value, if only null. */
+function checkValue(topic: string, message: Message | null | undefined, index: number): void {
+  if (message !== null && message !== undefined && message.value !== undefined) return
+  throw new KafkaJSNonRetriableError(
+    `Invalid message without value for topic "${topic}": ${JSON.stringify(message)} (message ${index})`,
+  )
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`
+  return `${typeof value} ${String(value)}`
+}
+
+/** What KafkaJS lets Buffer say: the program's mistake, which nothing is written of. */
+function wrongPiece(what: string, piece: unknown, index: number, topic: string): TypeError {
+  const e = new TypeError(
+    `The ${what} of message ${index} for topic "${topic}" must be a string, bytes (Buffer, ArrayBuffer, a view of one) or null: ` +
+      `received ${shown(piece)}`,
+  )
+  return Object.assign(e, { code: 'ERR_INVALID_ARG_TYPE' })
+}
+
+function partitionOf(partition: unknown, isChosen: boolean, index: number, topic: string): number {
+  // KafkaJS takes the digits too.
+  const number = typeof partition === 'string' && DIGITS.test(partition) ? Number(partition) : partition
+  if (typeof number === 'number' && number === (number | 0)) return number
+  throw new KafkaJSNonRetriableError(
+    isChosen
+      ? `Invalid partition: the partitioner returned ${shown(partition)} for message ${index} of topic "${topic}"`
+      : `Invalid partition of message ${index} for topic "${topic}": an integer is expected, received ${shown(partition)}`,
+  )
+}
+
+/** All that `Pack.add` would say of a message, before anything is added. */
+export function checkMessage(topic: string, message: Message, index: number): void {
+  checkValue(topic, message, index)
+  const check = (what: string, piece: unknown): void => {
+    if (typeof piece === 'string' || piece === null || piece === undefined || bytesOf(piece) !== undefined) return
+    throw wrongPiece(what, piece, index, topic)
+  }
+  const { key, value, partition, timestamp, headers } = message
+  check('key', key)
+  check('value', value)
+  if (partition !== undefined && partition !== null) partitionOf(partition, false, index, topic)
+  if (timestamp !== undefined && timestamp !== null) timestampOf(timestamp, index, topic)
+  for (const [name, values] of Object.entries(headers ?? {})) {
+    for (const one of Array.isArray(values) ? values : [values]) check(`header "${name}"`, one)
+  }
+}
+
+/** Milliseconds: a whole number as a string, or as a number, a bigint or a Date, which KafkaJS takes too. */
+function timestampOf(timestamp: unknown, index: number, topic: string): number {
+  let millis: number
+  if (typeof timestamp === 'string') {
+    // Digits alone are what there is nearly always, and looking for them is faster than an expression.
+    let at = 0
+    millis = 0
+    for (; at < timestamp.length && at < LONGEST_DIGITS; at++) {
+      const digit = timestamp.charCodeAt(at) - 48
+      if (digit < 0 || digit > 9) break
+      millis = millis * 10 + digit
+    }
+    if (at < timestamp.length || at === 0) millis = INTEGER.test(timestamp) ? Number(timestamp) : NaN
+  } else if (typeof timestamp === 'number') millis = timestamp
+  else millis = typeof timestamp === 'bigint' || types.isDate(timestamp) ? Number(timestamp) : NaN
+  if (Number.isSafeInteger(millis)) return millis
+  throw new KafkaJSNonRetriableError(`Invalid timestamp "${timestamp}" of message ${index} for topic "${topic}"`)
+}
 
 export class Pack {
   text = ''
@@ -25,6 +114,11 @@ export class Pack {
   #bytesLength = 0
   /** How many messages are in it. */
   messages = 0
+
+  /** How much is in it: bytes, and characters of strings. */
+  get size(): number {
+    return this.text.length + this.#bytesLength
+  }
 
   clear(): void {
     this.text = ''
@@ -55,23 +149,20 @@ export class Pack {
   /** Adds a piece and its length; what kind of piece it is. */
   #add(piece: unknown): number {
     if (typeof piece === 'string') {
+      if (this.text.length + piece.length > MOST_TEXT) return this.#add(Buffer.from(piece))
       this.text += piece
       this.table[this.tableLength++] = piece.length
       return STRING
     }
     if (piece === null || piece === undefined) return 0
-    if (piece instanceof Uint8Array) {
-      this.#addBytes(piece)
-      this.table[this.tableLength++] = piece.length
-      return BYTES
-    }
-    if (ArrayBuffer.isView(piece)) {
-      return this.#add(new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength))
-    }
-    return this.#add(String(piece))
+    const bytes = bytesOf(piece)
+    if (bytes === undefined) return WRONG
+    this.#addBytes(bytes)
+    this.table[this.tableLength++] = bytes.length
+    return BYTES
   }
 
-  #addHeaders(headers: IHeaders): void {
+  #addHeaders(headers: IHeaders, index: number, topic: string): void {
     const countAt = this.tableLength++
     let count = 0
     const add = (name: string, value: unknown): void => {
@@ -79,7 +170,9 @@ export class Pack {
       this.text += name
       this.table[this.tableLength++] = name.length
       const kindAt = this.tableLength++
-      this.table[kindAt] = this.#add(value)
+      const kind = this.#add(value)
+      if (kind === WRONG) throw wrongPiece(`header "${name}"`, value, index, topic)
+      this.table[kindAt] = kind
       count++
     }
     for (const name of Object.keys(headers)) {
@@ -90,33 +183,31 @@ export class Pack {
     this.table[countAt] = count
   }
 
-  #addMessage(topic: string, message: Message, partition: number | undefined): void {
-    if (message.value === undefined) {
-      throw new KafkaJSNonRetriableError(
-        `Invalid message without value for topic "${topic}": ${JSON.stringify(message)}`,
-      )
-    }
+  #addMessage(topic: string, message: Message, index: number, partitions: unknown[] | undefined): void {
+    checkValue(topic, message, index)
     if (this.tableLength + WORDS > this.table.length) this.#growTable(WORDS)
     const flagsAt = this.tableLength++
     let flags = 0
-    if (partition !== undefined && partition !== null) {
+    const isChosen = partitions !== undefined
+    const partition = isChosen ? partitions[index] : message.partition
+    if (isChosen || (partition !== undefined && partition !== null)) {
       flags = PARTITION
-      this.table[this.tableLength++] = partition
+      this.table[this.tableLength++] = partitionOf(partition, isChosen, index, topic)
     }
     if (message.timestamp !== undefined && message.timestamp !== null) {
-      const millis = Number(message.timestamp)
-      if (!Number.isSafeInteger(millis)) {
-        throw new KafkaJSNonRetriableError(`Invalid timestamp "${message.timestamp}" for topic "${topic}"`)
-      }
+      const millis = timestampOf(message.timestamp, index, topic)
       flags |= TIMESTAMP
       this.table[this.tableLength++] = Math.floor(millis / TWO_TO_32)
       this.table[this.tableLength++] = millis | 0
     }
-    flags |= this.#add(message.key)
-    flags |= this.#add(message.value) << VALUE_SHIFT
+    const key = this.#add(message.key)
+    if (key === WRONG) throw wrongPiece('key', message.key, index, topic)
+    const value = this.#add(message.value)
+    if (value === WRONG) throw wrongPiece('value', message.value, index, topic)
+    flags |= key | (value << VALUE_SHIFT)
     if (message.headers) {
       flags |= HEADERS
-      this.#addHeaders(message.headers)
+      this.#addHeaders(message.headers, index, topic)
     }
     this.table[flagsAt] = flags
   }
@@ -130,10 +221,7 @@ export class Pack {
       this.table[this.tableLength++] = id
       this.table[this.tableLength++] = topicAt
       this.table[this.tableLength++] = messages.length
-      for (let i = 0; i < messages.length; i++) {
-        const message = messages[i]
-        this.#addMessage(topic, message, partitions === undefined ? message.partition : partitions[i])
-      }
+      for (let i = 0; i < messages.length; i++) this.#addMessage(topic, messages[i], i, partitions)
       this.messages += messages.length
     } catch (e) {
       this.text = text

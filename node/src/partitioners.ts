@@ -3,6 +3,7 @@
 
 import { randomInt } from 'node:crypto'
 
+import { bytesOf } from './pack'
 import type { ICustomPartitioner, PartitionerArgs } from './types'
 
 /** Stands for the core's partitioner; it is never called. */
@@ -46,7 +47,7 @@ const LegacyPartitioner: ICustomPartitioner = () => {
     if (message.partition !== null && message.partition !== undefined) return message.partition
     if (message.key !== null && message.key !== undefined) {
       const { key } = message
-      const bytes = key instanceof Uint8Array ? key : Buffer.from(String(key))
+      const bytes = bytesOf(key) ?? Buffer.from(String(key))
       return (legacyHash(bytes) & 0x7fffffff) % partitionMetadata.length
     }
     const counter = (counters.get(topic) ?? randomInt(2 ** 31)) + 1

@@ -5,7 +5,7 @@ import { KafkaJSError, KafkaJSNonRetriableError, notImplemented } from './errors
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
-import { Pack } from './pack'
+import { Pack, checkMessage } from './pack'
 import { isBuiltIn } from './partitioners'
 import {
   CompressionTypes,
@@ -31,6 +31,10 @@ const EVENTS = {
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 /** So many messages cross at once; fewer wait for the end of the tick, so that sends of one tick cross together. */
 const CROSS_AT_ONCE = 1000
+/** As do so many bytes: what gathers stays small. */
+const CROSS_BYTES = 4 << 20
+/** What the core takes as `request.timeout.ms`, for which it also waits: less than a second would give up too early. */
+const [SHORTEST_TIMEOUT, LONGEST_TIMEOUT] = [1000, 900000]
 
 interface Pending {
   resolve(written: RecordMetadata[]): void
@@ -79,7 +83,7 @@ class Lane {
     const promise = new Promise<RecordMetadata[]>((resolve, reject) => {
       this.#pending[id] = { resolve, reject }
     })
-    if (this.#pack.messages >= CROSS_AT_ONCE) {
+    if (this.#pack.messages >= CROSS_AT_ONCE || this.#pack.size >= CROSS_BYTES) {
       this.flush()
     } else if (!this.#isScheduled) {
       this.#isScheduled = true
@@ -174,6 +178,14 @@ process.on('exit', () => {
     process.stderr.write(`ottla: the process ended with ${lost} messages unsent: ${hint}\n`)
   }
 })
+
+function checkMessages(topic: unknown, messages: unknown): void {
+  if (!topic) throw new KafkaJSNonRetriableError('Invalid topic')
+  if (typeof topic !== 'string') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}: a string is expected`)
+  if (!Array.isArray(messages)) {
+    throw new KafkaJSNonRetriableError(`Invalid messages array [${messages}] for topic "${topic}"`)
+  }
+}
 
 export class Producer {
   readonly events = EVENTS
@@ -281,7 +293,10 @@ export class Producer {
     const own = properties({
       acks,
       'compression.type': codec,
-      'request.timeout.ms': timeout,
+      'request.timeout.ms':
+        typeof timeout === 'number'
+          ? Math.min(Math.max(Math.ceil(timeout), SHORTEST_TIMEOUT), LONGEST_TIMEOUT)
+          : timeout,
       // Unless the program says otherwise it is on: no message twice, none out of order.
       'enable.idempotence': acks === -1 ? idempotent : false,
     })
@@ -328,8 +343,7 @@ export class Producer {
 
   send = async (record: ProducerRecord): Promise<RecordMetadata[]> => {
     const { topic, messages, acks = -1, timeout, compression = CompressionTypes.None } = record
-    if (!topic) throw new KafkaJSNonRetriableError('Invalid topic')
-    if (!messages) throw new KafkaJSNonRetriableError(`Invalid messages array [${messages}] for topic "${topic}"`)
+    checkMessages(topic, messages)
     this.#checkConnected()
     return this.#sendTo(record, this.#lane(acks, timeout, compression))
   }
@@ -337,14 +351,9 @@ export class Producer {
   sendBatch = async (batch: ProducerBatch): Promise<RecordMetadata[]> => {
     const { topicMessages = [], acks = -1, timeout, compression = CompressionTypes.None } = batch
     for (const { topic, messages } of topicMessages) {
-      if (!topic) throw new KafkaJSNonRetriableError('Invalid topic')
-      if (!messages) throw new KafkaJSNonRetriableError(`Invalid messages array [${messages}] for topic "${topic}"`)
-      const without = messages.find((message) => message.value === undefined)
-      if (without) {
-        throw new KafkaJSNonRetriableError(
-          `Invalid message without value for topic "${topic}": ${JSON.stringify(without)}`,
-        )
-      }
+      checkMessages(topic, messages)
+      // Before anything is sent: all of a batch, or nothing.
+      messages.forEach((message, i) => checkMessage(topic, message, i))
     }
     this.#checkConnected()
     const merged = new Map<string, Message[]>()
@@ -352,7 +361,10 @@ export class Producer {
       merged.set(topic, merged.has(topic) ? [...(merged.get(topic) as Message[]), ...messages] : messages)
     }
     const lane = this.#lane(acks, timeout, compression)
-    const sent = await Promise.allSettled([...merged].map(([topic, messages]) => this.#sendTo({ topic, messages }, lane)))
+    const sent = await Promise.allSettled(
+      // Async: what is thrown for one topic is told when all have settled.
+      [...merged].map(async ([topic, messages]) => this.#sendTo({ topic, messages }, lane)),
+    )
     const failed = sent.find((one) => one.status === 'rejected')
     if (failed) throw failed.reason
     return sent.flatMap((one) => (one as PromiseFulfilledResult<RecordMetadata[]>).value)
