@@ -1,5 +1,6 @@
 // KafkaJS's admin: topics and the cluster.
 
+import type { Admin as AdminType } from './clients'
 import { Connection, properties } from './connection'
 import {
   KafkaJSAggregateError,
@@ -13,14 +14,14 @@ import type { Logger } from './logger'
 import * as groups from './groups'
 import { native } from './native'
 import type {
+  AdminConfig,
   DeleteGroupsResult,
   FetchOffsetsPartition,
-  GroupDescription,
+  GroupDescriptions,
   GroupOverview,
   ITopicConfig,
   ITopicMetadata,
   KafkaConfig,
-  RetryOptions,
   SeekEntry,
 } from './types'
 
@@ -34,12 +35,6 @@ const EVENTS = {
 
 const TOPIC_ALREADY_EXISTS = 36
 const UNKNOWN_TOPIC = 3
-
-export interface AdminConfig {
-  retry?: RetryOptions
-  /** Beyond KafkaJS: any property of the core's. */
-  properties?: Record<string, string | number | boolean>
-}
 
 function checkTopic(topic: unknown): void {
   if (!topic || typeof topic !== 'string') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
@@ -188,7 +183,7 @@ export class Admin {
 
   listGroups = async (): Promise<{ groups: GroupOverview[] }> => groups.listGroups(await this.#connection.connect())
 
-  describeGroups = async (groupIds: string[]): Promise<{ groups: GroupDescription[] }> =>
+  describeGroups = async (groupIds: string[]): Promise<GroupDescriptions> =>
     groups.describeGroups(await this.#connection.connect(), groupIds)
 
   deleteGroups = async (groupIds: string[]): Promise<DeleteGroupsResult[]> =>
@@ -217,17 +212,20 @@ export class Admin {
     await groups.setOffsets(await this.#connection.connect(), groupId, topic, partitions)
   }
 
-  createPartitions = async (_options?: unknown): Promise<never> => refuse('createPartitions')
-  describeConfigs = async (_options?: unknown): Promise<never> => refuse('describeConfigs')
-  alterConfigs = async (_options?: unknown): Promise<never> => refuse('alterConfigs')
-  describeAcls = async (_options?: unknown): Promise<never> => refuse('describeAcls')
-  deleteAcls = async (_options?: unknown): Promise<never> => refuse('deleteAcls')
-  createAcls = async (_options?: unknown): Promise<never> => refuse('createAcls')
-  deleteTopicRecords = async (_options?: unknown): Promise<never> => refuse('deleteTopicRecords')
-  alterPartitionReassignments = async (_options?: unknown): Promise<never> => refuse('alterPartitionReassignments')
-  listPartitionReassignments = async (_options?: unknown): Promise<never> => refuse('listPartitionReassignments')
+  createPartitions = refuse('createPartitions')
+  describeConfigs = refuse('describeConfigs')
+  alterConfigs = refuse('alterConfigs')
+  describeAcls = refuse('describeAcls')
+  deleteAcls = refuse('deleteAcls')
+  createAcls = refuse('createAcls')
+  deleteTopicRecords = refuse('deleteTopicRecords')
+  alterPartitionReassignments = refuse('alterPartitionReassignments')
+  listPartitionReassignments = refuse('listPartitionReassignments')
 }
 
-function refuse(name: string): never {
-  throw notImplemented(`admin.${name}`)
+/** A method of KafkaJS's that is not there yet. */
+function refuse<Name extends keyof AdminType>(name: Name): AdminType[Name] & (() => Promise<never>) {
+  return (async () => {
+    throw notImplemented(`admin.${name}`)
+  }) as AdminType[Name] & (() => Promise<never>)
 }

@@ -2,6 +2,7 @@
 // schemas, what all versions have in common): for programs that read `admin.describeGroups`.
 
 import { KafkaJSNonRetriableError } from './errors'
+import type { Assignment } from './types'
 
 export interface MemberMetadata {
   version: number
@@ -11,7 +12,7 @@ export interface MemberMetadata {
 
 export interface MemberAssignment {
   version: number
-  assignment: Record<string, number[]>
+  assignment: Assignment
   userData: Buffer
 }
 

@@ -3,9 +3,9 @@
 
 import { inspect } from 'node:util'
 
-import type { BatchProcess } from './events'
+import type { IBatchProcessEvent } from './events'
 import type { RawBatch } from './native'
-import type { Batch, IHeaders, KafkaMessage } from './types'
+import type { Batch, IHeaders, RecordBatchEntry } from './types'
 
 const WORDS = 8
 const TWO_TO_32 = 4294967296
@@ -46,7 +46,7 @@ function timestampText(timestamp: number): string {
 /**
  * A message that reads its batch when it is asked. One of its Buffers keeps the whole batch's memory: copy what is kept for long.
  */
-export class Message implements KafkaMessage {
+export class Message implements RecordBatchEntry {
   readonly #batch: FetchedBatch
   readonly #at: number
   #key: Buffer | null | undefined = undefined
@@ -107,7 +107,7 @@ export class Message implements KafkaMessage {
   }
 
   /** The same as a plain object, whose Buffers have memory of their own. */
-  copy(): KafkaMessage {
+  copy(): RecordBatchEntry {
     const own = (view: Buffer | null): Buffer | null => (view === null ? null : Buffer.from(view))
     const headers: IHeaders = {}
     for (const [name, value] of Object.entries(this.headers)) {
@@ -120,7 +120,7 @@ export class Message implements KafkaMessage {
   }
 
   /** What spreading a plain message would give. */
-  toJSON(): KafkaMessage {
+  toJSON(): RecordBatchEntry {
     const { key, value, timestamp, attributes, offset, headers } = this
     return { key, value, timestamp, attributes, offset, headers }
   }
@@ -186,7 +186,7 @@ export class FetchedBatch {
   }
 
   /** What events tell of it; it has messages. */
-  process(): BatchProcess {
+  process(): IBatchProcessEvent {
     const { topic, partition, count, high } = this
     const [first, last] = [this.offset(0), this.next - 1]
     return {

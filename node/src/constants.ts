@@ -1,11 +1,21 @@
 // Kafka's numbers by KafkaJS's names, for programs that import them, and where they register codecs.
 
-import type { CompressionTypes } from './types'
+import { notImplemented } from './errors'
+import { CompressionTypes } from './types'
+
+const builtIn = (): never => {
+  throw notImplemented('Calling a codec from outside')
+}
 
 /**
  * Programs register codecs here, by type. All of them are built in: whatever is registered is accepted, and never called.
  */
-export const CompressionCodecs: { [type in CompressionTypes]?: unknown } = {}
+export const CompressionCodecs: { [type in Exclude<CompressionTypes, CompressionTypes.None>]: () => any } = {
+  [CompressionTypes.GZIP]: builtIn,
+  [CompressionTypes.Snappy]: builtIn,
+  [CompressionTypes.LZ4]: builtIn,
+  [CompressionTypes.ZSTD]: builtIn,
+}
 
 export enum ConfigResourceTypes {
   UNKNOWN = 0,

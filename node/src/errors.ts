@@ -1,176 +1,19 @@
-// KafkaJS's errors by name, and which of them an error of the core's is.
+// KafkaJS's errors, and which of them an error of the core's is.
 
+import {
+  KafkaJSConnectionError,
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+  KafkaJSNotImplemented,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSOffsetOutOfRange,
+  KafkaJSProtocolError,
+  KafkaJSRequestTimeoutError,
+  KafkaJSServerDoesNotSupportApiKey,
+} from './error-classes'
 import { native } from './native'
 
-interface Cause {
-  retriable?: boolean
-  cause?: unknown
-}
-
-function messageOf(e: Error | string): string {
-  return typeof e === 'string' ? e : e.message
-}
-
-export class KafkaJSError extends Error {
-  override name = 'KafkaJSError'
-  readonly retriable: boolean
-  readonly helpUrl?: string
-  override readonly cause?: unknown
-
-  constructor(e: Error | string, { retriable = true, cause }: Cause = {}) {
-    super(messageOf(e))
-    this.retriable = retriable
-    if (cause !== undefined) this.cause = cause
-  }
-}
-
-export class KafkaJSNonRetriableError extends KafkaJSError {
-  override name = 'KafkaJSNonRetriableError'
-  constructor(e: Error | string, { cause }: Cause = {}) {
-    super(e, { retriable: false, cause })
-  }
-}
-
-export class KafkaJSProtocolError extends KafkaJSError {
-  override name = 'KafkaJSProtocolError'
-  /** Kafka's name of the error. */
-  readonly type: string
-  /** Kafka's number of the error. */
-  readonly code: number
-
-  constructor(e: (Error & { type?: string; code?: number | string }) | string, options: Cause = {}) {
-    const { type, code, retriable } = typeof e === 'string' ? ({} as never) : (e as never)
-    super(e, { retriable: options.retriable ?? retriable ?? false, cause: options.cause })
-    this.type = type ?? 'UNKNOWN'
-    this.code = Number(code ?? -1)
-  }
-}
-
-export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
-  override name = 'KafkaJSOffsetOutOfRange'
-  readonly topic: string
-  readonly partition: number
-  constructor(e: Error | string, { topic, partition }: { topic: string; partition: number }) {
-    super(e)
-    this.topic = topic
-    this.partition = partition
-  }
-}
-
-export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
-  override name = 'KafkaJSCreateTopicError'
-  readonly topic: string
-  constructor(e: Error | string, topic: string) {
-    super(e)
-    this.topic = topic
-  }
-}
-
-export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSNumberOfRetriesExceeded'
-  readonly retryCount: number
-  readonly retryTime: number
-  constructor(e: Error | string, { retryCount, retryTime }: { retryCount: number; retryTime: number }) {
-    super(e, { cause: e })
-    this.retryCount = retryCount
-    this.retryTime = retryTime
-  }
-}
-
-export class KafkaJSConnectionError extends KafkaJSError {
-  override name = 'KafkaJSConnectionError'
-  readonly broker?: string
-  readonly code?: string
-  constructor(e: Error | string, { broker, code, cause }: { broker?: string; code?: string } & Cause = {}) {
-    super(e, { cause })
-    this.broker = broker
-    this.code = code
-  }
-}
-
-export class KafkaJSConnectionClosedError extends KafkaJSConnectionError {
-  override name = 'KafkaJSConnectionClosedError'
-}
-
-export class KafkaJSRequestTimeoutError extends KafkaJSError {
-  override name = 'KafkaJSRequestTimeoutError'
-  readonly broker?: string
-  constructor(e: Error | string, { broker, cause }: { broker?: string } & Cause = {}) {
-    super(e, { cause })
-    this.broker = broker
-  }
-}
-
-export class KafkaJSMetadataNotLoaded extends KafkaJSError {
-  override name = 'KafkaJSMetadataNotLoaded'
-}
-
-export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
-  override name = 'KafkaJSTopicMetadataNotLoaded'
-  readonly topic?: string
-  constructor(e: Error | string, { topic }: { topic?: string } = {}) {
-    super(e)
-    this.topic = topic
-  }
-}
-
-export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
-  override name = 'KafkaJSStaleTopicMetadataAssignment'
-}
-
-export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSServerDoesNotSupportApiKey'
-}
-
-export class KafkaJSBrokerNotFound extends KafkaJSError {
-  override name = 'KafkaJSBrokerNotFound'
-}
-
-export class KafkaJSPartialMessageError extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSPartialMessageError'
-}
-
-export class KafkaJSSASLAuthenticationError extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSSASLAuthenticationError'
-}
-
-export class KafkaJSGroupCoordinatorNotFound extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSGroupCoordinatorNotFound'
-}
-
-export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSNotImplemented'
-}
-
-export class KafkaJSTimeout extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSTimeout'
-}
-
-export class KafkaJSLockTimeout extends KafkaJSTimeout {
-  override name = 'KafkaJSLockTimeout'
-}
-
-export class KafkaJSUnsupportedMagicByteInMessageSet extends KafkaJSNonRetriableError {
-  override name = 'KafkaJSUnsupportedMagicByteInMessageSet'
-}
-
-export class KafkaJSDeleteGroupsError extends KafkaJSError {
-  override name = 'KafkaJSDeleteGroupsError'
-  readonly groups: unknown[]
-  constructor(e: Error | string, groups: unknown[] = []) {
-    super(e)
-    this.groups = groups
-  }
-}
-
-export class KafkaJSAggregateError extends Error {
-  override name = 'KafkaJSAggregateError'
-  readonly errors: (Error | string)[]
-  constructor(message: Error | string, errors: (Error | string)[]) {
-    super(messageOf(message))
-    this.errors = errors
-  }
-}
+export * from './error-classes'
 
 /** The core goes by time, and does not count. */
 export const RETRIED = { retryCount: -1, retryTime: 0 }
@@ -232,7 +75,7 @@ function make(fields: Fields): Error {
     case 'OffsetReset':
       error =
         kind === 'OffsetReset' || code === 1
-          ? new KafkaJSOffsetOutOfRange(Object.assign(new Error(message), { type, code }), {
+          ? new KafkaJSOffsetOutOfRange(Object.assign(new Error(message), { type, code, retriable: false }), {
               topic: topic ?? '',
               partition: partition ?? -1,
             })

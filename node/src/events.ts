@@ -1,6 +1,11 @@
-// The consumer's instrumentation events: their names, and what each tells.
+// Instrumentation events: the consumer's names, and what each tells.
 
-import type { InstrumentationEvent } from './instrumentation'
+import type {
+  InstrumentationEvent,
+  RequestEvent,
+  RequestQueueSizeEvent,
+  RequestTimeoutEvent,
+} from './instrumentation'
 import type { TopicOffsets } from './types'
 
 export const EVENTS = {
@@ -25,13 +30,17 @@ export const EVENTS = {
 export type ConnectEvent = InstrumentationEvent<null>
 export type DisconnectEvent = InstrumentationEvent<null>
 
+export interface IMemberAssignment {
+  [topic: string]: number[]
+}
+
 export type ConsumerGroupJoinEvent = InstrumentationEvent<{
   groupId: string
   memberId: string
   leaderId: string
   isLeader: boolean
   /** The partitions of each topic that this member has now. */
-  memberAssignment: Record<string, number[]>
+  memberAssignment: IMemberAssignment
   groupProtocol: string
   /** In milliseconds, as all durations here. */
   duration: number
@@ -66,7 +75,7 @@ export type ConsumerFetchStartEvent = InstrumentationEvent<{ nodeId: number }>
 
 export type ConsumerFetchEvent = InstrumentationEvent<{ nodeId: number; numberOfBatches: number; duration: number }>
 
-export interface BatchProcess {
+export interface IBatchProcessEvent {
   topic: string
   partition: number
   highWatermark: string
@@ -77,8 +86,65 @@ export interface BatchProcess {
   lastOffset: string
 }
 
-export type ConsumerStartBatchProcessEvent = InstrumentationEvent<BatchProcess>
+export type ConsumerStartBatchProcessEvent = InstrumentationEvent<IBatchProcessEvent>
 
-export type ConsumerEndBatchProcessEvent = InstrumentationEvent<BatchProcess & { duration: number }>
+export type ConsumerEndBatchProcessEvent = InstrumentationEvent<IBatchProcessEvent & { duration: number }>
 
 export type ConsumerCrashEvent = InstrumentationEvent<{ groupId: string; error: Error; restart: boolean }>
+
+export type ValueOf<T> = T[keyof T]
+
+type Mutable<T> = { -readonly [name in keyof T]: T[name] }
+
+/** The names of a client's events, by short names. */
+type Events<Owner extends string> = {
+  CONNECT: `${Owner}.connect`
+  DISCONNECT: `${Owner}.disconnect`
+  REQUEST: `${Owner}.network.request`
+  REQUEST_TIMEOUT: `${Owner}.network.request_timeout`
+  REQUEST_QUEUE_SIZE: `${Owner}.network.request_queue_size`
+}
+
+export type ProducerEvents = Events<'producer'>
+export type AdminEvents = Events<'admin'>
+export type ConsumerEvents = Mutable<typeof EVENTS>
+
+/** What each event of a client tells, by its name. */
+type CommonPayloads<E extends Events<string>> = Record<E['CONNECT'], ConnectEvent> &
+  Record<E['DISCONNECT'], DisconnectEvent> &
+  Record<E['REQUEST'], RequestEvent> &
+  Record<E['REQUEST_TIMEOUT'], RequestTimeoutEvent> &
+  Record<E['REQUEST_QUEUE_SIZE'], RequestQueueSizeEvent>
+
+export type ProducerEventsByName = CommonPayloads<ProducerEvents>
+export type AdminEventsByName = CommonPayloads<AdminEvents>
+export type ConsumerEventsByName = CommonPayloads<Events<'consumer'>> & {
+  'consumer.heartbeat': ConsumerHeartbeatEvent
+  'consumer.commit_offsets': ConsumerCommitOffsetsEvent
+  'consumer.group_join': ConsumerGroupJoinEvent
+  'consumer.fetch_start': ConsumerFetchStartEvent
+  'consumer.fetch': ConsumerFetchEvent
+  'consumer.start_batch_process': ConsumerStartBatchProcessEvent
+  'consumer.end_batch_process': ConsumerEndBatchProcessEvent
+  'consumer.stop': InstrumentationEvent<null>
+  'consumer.crash': ConsumerCrashEvent
+  'consumer.rebalancing': ConsumerRebalancingEvent
+  'consumer.received_unsubscribed_topics': ConsumerReceivedUnsubcribedTopicsEvent
+}
+
+/** Ends what `on` began; it is KafkaJS's type, which is told the event's name. */
+export type RemoveInstrumentationEventListener<_Name> = () => void
+
+/** How a listener of one event comes, or of one of several. */
+type On<Name extends string, Event> = (
+  eventName: Name,
+  listener: (event: Event) => void,
+) => RemoveInstrumentationEventListener<Name>
+
+/** All of a union at once; of functions: overloads. */
+type AllOf<Union> = (Union extends unknown ? (one: Union) => void : never) extends (all: infer All) => void ? All : never
+
+export interface Listenable<ByName> {
+  on: AllOf<{ [Name in keyof ByName & string]: On<Name, ByName[Name]> }[keyof ByName & string]> &
+    On<keyof ByName & string, InstrumentationEvent<any>>
+}

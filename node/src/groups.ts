@@ -1,6 +1,6 @@
 // Groups from outside: what admins and consumers ask of them.
 
-import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, notImplemented } from './errors'
+import { KafkaJSDeleteGroupsError, KafkaJSNonRetriableError, type KafkaJSProtocolError, notImplemented } from './errors'
 import { native } from './native'
 import type {
   DeleteGroupsResult,
@@ -44,10 +44,10 @@ export async function describeGroups(client: number, groupIds: string[]): Promis
 
 export async function deleteGroups(client: number, groupIds: string[]): Promise<DeleteGroupsResult[]> {
   checkGroups(groupIds)
-  const deleted = (await native.adminDeleteGroups(client, groupIds)) as { groupId: string; error: Error | null }[]
+  const deleted = (await native.adminDeleteGroups(client, groupIds)) as { groupId: string; error: KafkaJSProtocolError | null }[]
   const results = deleted.map(({ groupId, error }): DeleteGroupsResult => {
     if (error === null) return { groupId, errorCode: 0 }
-    return { groupId, errorCode: (error as { code?: number }).code, error }
+    return { groupId, errorCode: error.code, error }
   })
   const failed = results.filter(({ error }) => error !== undefined)
   if (failed.length > 0) throw new KafkaJSDeleteGroupsError('Error in DeleteGroups', failed)

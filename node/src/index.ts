@@ -1,8 +1,8 @@
 // The package: KafkaJS's API.
 
-export { Admin, type AdminConfig } from './admin'
 export { AssignerProtocol, type MemberAssignment, type MemberMetadata } from './assigner-protocol'
 export { Message as ConsumedMessage } from './batch'
+export type { Admin, Consumer, IterableConsumer, Producer, Sender, Transaction } from './clients'
 export {
   AclOperationTypes,
   AclPermissionTypes,
@@ -12,39 +12,16 @@ export {
   ConfigSource,
   ResourcePatternTypes,
 } from './constants'
-export { Consumer, PartitionAssigners } from './consumer'
-export {
-  KafkaJSAggregateError,
-  KafkaJSBrokerNotFound,
-  KafkaJSConnectionClosedError,
-  KafkaJSConnectionError,
-  KafkaJSCreateTopicError,
-  KafkaJSDeleteGroupsError,
-  KafkaJSError,
-  KafkaJSGroupCoordinatorNotFound,
-  KafkaJSLockTimeout,
-  KafkaJSMetadataNotLoaded,
-  KafkaJSNonRetriableError,
-  KafkaJSNotImplemented,
-  KafkaJSNumberOfRetriesExceeded,
-  KafkaJSOffsetOutOfRange,
-  KafkaJSPartialMessageError,
-  KafkaJSProtocolError,
-  KafkaJSRequestTimeoutError,
-  KafkaJSSASLAuthenticationError,
-  KafkaJSServerDoesNotSupportApiKey,
-  KafkaJSStaleTopicMetadataAssignment,
-  KafkaJSTimeout,
-  KafkaJSTopicMetadataNotLoaded,
-  KafkaJSUnsupportedMagicByteInMessageSet,
-  type OttlaErrorDetails,
-} from './errors'
+export { PartitionAssigners } from './consumer'
+export * from './error-classes'
+export type { OttlaErrorDetails } from './errors'
 export type {
-  BatchProcess,
+  AdminEvents,
   ConnectEvent,
   ConsumerCommitOffsetsEvent,
   ConsumerCrashEvent,
   ConsumerEndBatchProcessEvent,
+  ConsumerEvents,
   ConsumerFetchEvent,
   ConsumerFetchStartEvent,
   ConsumerGroupJoinEvent,
@@ -53,16 +30,14 @@ export type {
   ConsumerRebalancingEvent,
   ConsumerStartBatchProcessEvent,
   DisconnectEvent,
-} from './events'
-export type {
-  InstrumentationEvent,
+  IBatchProcessEvent,
+  IMemberAssignment,
+  ProducerEvents,
   RemoveInstrumentationEventListener,
-  RequestEvent,
-  RequestQueueSizeEvent,
-  RequestTimeoutEvent,
-} from './instrumentation'
+  ValueOf,
+} from './events'
+export type { InstrumentationEvent, RequestEvent, RequestQueueSizeEvent, RequestTimeoutEvent } from './instrumentation'
 export { Kafka } from './kafka'
 export { type LogEntry, type Logger, type LoggerEntryContent, type logCreator, logLevel } from './logger'
 export { Partitioners } from './partitioners'
-export { Producer } from './producer'
 export * from './types'

@@ -1,10 +1,11 @@
 // Where a program begins.
 
-import { Admin, type AdminConfig } from './admin'
-import { Consumer } from './consumer'
+import * as admin from './admin'
+import type { Admin, IterableConsumer, Producer } from './clients'
+import * as consumer from './consumer'
 import { type Logger, createLogger } from './logger'
-import { Producer } from './producer'
-import type { ConsumerConfig, KafkaConfig, ProducerConfig } from './types'
+import * as producer from './producer'
+import type { AdminConfig, ConsumerConfig, KafkaConfig, ProducerConfig } from './types'
 
 export class Kafka {
   readonly #config: KafkaConfig
@@ -16,15 +17,15 @@ export class Kafka {
   }
 
   producer(config: ProducerConfig = {}): Producer {
-    return new Producer(this.#config, config, this.#logger)
+    return new producer.Producer(this.#config, config, this.#logger)
   }
 
-  consumer(config: ConsumerConfig): Consumer {
-    return new Consumer(this.#config, config ?? ({} as ConsumerConfig), this.#logger)
+  consumer(config: ConsumerConfig): IterableConsumer {
+    return new consumer.Consumer(this.#config, config ?? ({} as ConsumerConfig), this.#logger)
   }
 
   admin(config: AdminConfig = {}): Admin {
-    return new Admin(this.#config, config, this.#logger)
+    return new admin.Admin(this.#config, config, this.#logger)
   }
 
   logger(): Logger {

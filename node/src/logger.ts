@@ -11,7 +11,7 @@ export enum logLevel {
 export interface LoggerEntryContent {
   readonly timestamp: string
   readonly message: string
-  [key: string]: unknown
+  [key: string]: any
 }
 
 export interface LogEntry {

@@ -53,8 +53,8 @@ function shown(value: unknown): string {
 /** What KafkaJS lets Buffer say: the program's mistake, which nothing is written of. */
 function wrongPiece(what: string, piece: unknown, index: number, topic: string): TypeError {
   const e = new TypeError(
-    `The ${what} of message ${index} for topic "${topic}" must be a string, bytes (Buffer, ArrayBuffer, a view of one) or null: ` +
-      `received ${shown(piece)}`,
+    `The ${what} of message ${index} for topic "${topic}" must be a string, bytes (Buffer, ArrayBuffer, a view of one) ` +
+      `or null: received ${shown(piece)}`,
   )
   return Object.assign(e, { code: 'ERR_INVALID_ARG_TYPE' })
 }

@@ -1,5 +1,6 @@
 // KafkaJS's producer.
 
+import type { Transaction } from './clients'
 import { Connection, pairs, properties } from './connection'
 import { KafkaJSError, KafkaJSNonRetriableError, notImplemented } from './errors'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
@@ -260,12 +261,8 @@ export class Producer {
   on = <T = any>(event: string, listener: Listener<T>): RemoveInstrumentationEventListener =>
     this.#instrumentation.on(event, listener)
 
-  transaction = async (): Promise<never> => {
+  transaction = async (): Promise<Transaction> => {
     throw notImplemented('producer.transaction')
-  }
-
-  sendOffsets = async (): Promise<never> => {
-    throw notImplemented('producer.sendOffsets')
   }
 
   #lane(acks: number, timeout: number | undefined, compression: CompressionTypes): Lane {

@@ -1,6 +1,14 @@
 // The shapes that a program passes and gets, by KafkaJS's names.
 
+import type { ConnectionOptions } from 'node:tls'
+
+import type { PartitionAssigner } from './cluster-types'
 import type { logCreator, logLevel } from './logger'
+import type { BrokersFunction, ISocketFactory, Mechanism, SASLOptions } from './network-types'
+
+export * from './admin-types'
+export * from './cluster-types'
+export * from './network-types'
 
 export enum CompressionTypes {
   None = 0,
@@ -23,7 +31,7 @@ export interface RetryOptions {
 export type Properties = Record<string, string | number | boolean>
 
 export interface KafkaConfig {
-  brokers: string[] | (() => string[] | Promise<string[]>)
+  brokers: string[] | BrokersFunction
   clientId?: string
   connectionTimeout?: number
   requestTimeout?: number
@@ -32,11 +40,11 @@ export interface KafkaConfig {
   logLevel?: logLevel
   logCreator?: logCreator
   /** Not there yet, and refused. */
-  ssl?: unknown
+  ssl?: ConnectionOptions | boolean
   /** Not there yet, and refused. */
-  sasl?: unknown
+  sasl?: SASLOptions | Mechanism
   /** Not there yet, and refused. */
-  socketFactory?: unknown
+  socketFactory?: ISocketFactory
   authenticationTimeout?: number
   reauthenticationThreshold?: number
   /** Beyond KafkaJS: any property of the core's. */
@@ -71,6 +79,8 @@ export interface PartitionerArgs {
 }
 
 export type ICustomPartitioner = () => (args: PartitionerArgs) => number
+export type DefaultPartitioner = ICustomPartitioner
+export type LegacyPartitioner = ICustomPartitioner
 
 export interface ProducerConfig {
   createPartitioner?: ICustomPartitioner
@@ -82,7 +92,7 @@ export interface ProducerConfig {
   transactionalId?: string
   /** Not there yet, and refused. */
   transactionTimeout?: number
-  maxInFlightRequests?: number | null
+  maxInFlightRequests?: number
   /** Beyond KafkaJS: any property of the core's. */
   properties?: Properties
 }
@@ -120,7 +130,7 @@ export interface RecordMetadata {
 
 export interface ConsumerConfig {
   groupId: string
-  partitionAssigners?: unknown[]
+  partitionAssigners?: PartitionAssigner[]
   metadataMaxAge?: number
   sessionTimeout?: number
   rebalanceTimeout?: number
@@ -131,14 +141,15 @@ export interface ConsumerConfig {
   maxWaitTimeInMs?: number
   retry?: RetryOptions
   allowAutoTopicCreation?: boolean
-  maxInFlightRequests?: number | null
+  maxInFlightRequests?: number
   readUncommitted?: boolean
   rackId?: string
   /** Beyond KafkaJS: any property of the core's. */
   properties?: Properties
 }
 
-export interface KafkaMessage {
+/** A message as it comes; `headers` is always there. */
+export interface RecordBatchEntry {
   key: Buffer | null
   value: Buffer | null
   timestamp: string
@@ -147,6 +158,19 @@ export interface KafkaMessage {
   headers: IHeaders
   size?: never
 }
+
+/** As KafkaJS has it from brokers older than 0.11. */
+export interface MessageSetEntry {
+  key: Buffer | null
+  value: Buffer | null
+  timestamp: string
+  attributes: number
+  offset: string
+  size: number
+  headers?: never
+}
+
+export type KafkaMessage = MessageSetEntry | RecordBatchEntry
 
 export interface TopicPartition {
   topic: string
@@ -213,8 +237,12 @@ export interface EachBatchPayload {
   isStale(): boolean
 }
 
-export type EachMessageHandler = (payload: EachMessagePayload) => unknown
-export type EachBatchHandler = (payload: EachBatchPayload) => unknown
+/** The names of @types/kafkajs. */
+export type ConsumerEachMessagePayload = EachMessagePayload
+export type ConsumerEachBatchPayload = EachBatchPayload
+
+export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>
+export type EachBatchHandler = (payload: EachBatchPayload) => Promise<void>
 
 export interface ConsumerRunConfig {
   autoCommit?: boolean
@@ -234,59 +262,4 @@ export interface ConsumerSubscribeTopics {
 export interface ConsumerSubscribeTopic {
   topic: string | RegExp
   fromBeginning?: boolean
-}
-
-export interface ITopicConfig {
-  topic: string
-  numPartitions?: number
-  replicationFactor?: number
-  replicaAssignment?: { partition: number; replicas: number[] }[]
-  configEntries?: { name: string; value: string }[]
-}
-
-export interface ITopicMetadata {
-  name: string
-  partitions: PartitionMetadata[]
-}
-
-export type SeekEntry = PartitionOffset
-
-export interface FetchOffsetsPartition extends PartitionOffset {
-  metadata: string | null
-}
-
-export interface GroupOverview {
-  groupId: string
-  protocolType: string
-}
-
-export interface MemberDescription {
-  clientHost: string
-  clientId: string
-  memberId: string
-  memberAssignment: Buffer
-  memberMetadata: Buffer
-}
-
-export type ConsumerGroupState =
-  | 'Unknown'
-  | 'PreparingRebalance'
-  | 'CompletingRebalance'
-  | 'Stable'
-  | 'Dead'
-  | 'Empty'
-
-export interface GroupDescription {
-  errorCode: number
-  groupId: string
-  members: MemberDescription[]
-  protocol: string
-  protocolType: string
-  state: ConsumerGroupState
-}
-
-export interface DeleteGroupsResult {
-  groupId: string
-  errorCode?: number
-  error?: Error
 }
