@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Future, InvalidStateError, wait
+from contextlib import suppress
+from typing import Any
 
 from . import _ottla
 from ._config import Configuration, value_text
-from ._error import refused
+from ._error import KafkaError, KafkaException, refused
 from ._later import later
 from ._metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata, list_topics
 
 __all__ = ["AdminClient", "BrokerMetadata", "ClusterMetadata", "NewTopic", "PartitionMetadata", "TopicMetadata"]
 
-_T = TypeVar("_T")
+
+def _end(future: Future[None], error: BaseException | None) -> None:
+    # The answer, and close() giving up on it, may come at the same time.
+    with suppress(InvalidStateError):
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
 
 
 class NewTopic:
@@ -39,6 +47,8 @@ class NewTopic:
     def __str__(self) -> str:
         return f"NewTopic(topic={self.topic},num_partitions={self.num_partitions})"
 
+    __repr__ = __str__
+
     def __hash__(self) -> int:
         return hash(self.topic)
 
@@ -59,11 +69,23 @@ class AdminClient:
     def __init__(self, *args: Any, **config: Any) -> None:
         configuration = Configuration("AdminClient", args, config, frozenset())
         self._admin = _ottla.Admin(configuration.properties)
-        # Threads only as calls are made.
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="ottla-admin")
+        # Calls under way, with their numbers.
+        self._under_way: dict[Future[None], int] = {}
+        self._closed = False
 
-    def _each(self, keys: Iterable[str], call: Callable[[str], _T]) -> dict[str, Future[_T]]:
-        return {key: self._pool.submit(call, key) for key in keys}
+    def _each(self, keys: Iterable[str], begin: Callable[[_ottla.Done, str], int]) -> dict[str, Future[None]]:
+        if self._closed:
+            raise RuntimeError("the AdminClient is closed")
+        return {key: self._begin(key, begin) for key in keys}
+
+    def _begin(self, key: str, begin: Callable[[_ottla.Done, str], int]) -> Future[None]:
+        future: Future[None] = Future()
+        # A call can't be taken back.
+        future.set_running_or_notify_cancel()
+        number = begin(lambda error: _end(future, error), key)
+        self._under_way[future] = number
+        future.add_done_callback(lambda done: self._under_way.pop(done, None))
+        return future
 
     def create_topics(
         self,
@@ -77,16 +99,18 @@ class AdminClient:
             raise refused("AdminClient.create_topics(validate_only=True)")
         if operation_timeout is not None:
             raise refused("AdminClient.create_topics(operation_timeout=...)")
+        if not new_topics:
+            raise ValueError("Expected non-empty list of NewTopic objects")
         named: dict[str, NewTopic] = {}
         for topic in new_topics:
             if not isinstance(topic, NewTopic):
                 raise TypeError("expected a list of NewTopic")
             named[topic.topic] = topic
 
-        def create(name: str) -> None:
+        def create(done: _ottla.Done, name: str) -> int:
             topic = named[name]
             config = [(key, value_text(key, value)) for key, value in (topic.config or {}).items()]
-            self._admin.create_topic(name, topic.num_partitions, topic.replication_factor, config, request_timeout)
+            return self._admin.create_topic(done, name, topic.num_partitions, topic.replication_factor, config, request_timeout)
 
         return self._each(named, create)
 
@@ -96,7 +120,9 @@ class AdminClient:
         """Deletes topics."""
         if operation_timeout is not None:
             raise refused("AdminClient.delete_topics(operation_timeout=...)")
-        return self._each(topics, lambda name: self._admin.delete_topic(name, request_timeout))
+        if not topics:
+            raise ValueError("Expected non-empty list of topics to be deleted")
+        return self._each(topics, lambda done, name: self._admin.delete_topic(done, name, request_timeout))
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers, and one topic or all."""
@@ -106,9 +132,13 @@ class AdminClient:
         """There is nothing to serve: futures are done by themselves."""
         return 0
 
-    def close(self) -> None:
-        """Ends it; calls under way are answered before."""
-        self._pool.shutdown(wait=True)
+    def close(self, timeout: float = 5) -> None:
+        """Ends it. Calls under way have so many seconds to be answered; those that are not then fail with ``_DESTROY``."""
+        self._closed = True
+        under_way = dict(self._under_way)
+        for future in wait(under_way, timeout).not_done:
+            _ottla.give_up_call(under_way[future])
+            _end(future, KafkaException(KafkaError(KafkaError._DESTROY, "Local: Broker handle destroyed for termination")))
 
     def __enter__(self) -> AdminClient:
         return self

@@ -21,3 +21,20 @@ def test_topics_are_made_listed_and_deleted(broker):
             admin.describe_configs([])
         with pytest.raises(AttributeError):
             admin.nope()
+
+
+def test_waits_are_bounded(broker):
+    for api in ("CreateTopics", "DeleteTopics"):
+        broker.add_fault(api=api, silence=True)
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    with pytest.raises(KafkaException) as raised:
+        admin.create_topics([NewTopic("one", 1, 1)], request_timeout=0.05)["one"].result(PATIENCE)
+    assert raised.value.args[0].code() == KafkaError._TIMED_OUT
+    future = admin.delete_topics(["one"])["one"]
+    assert not future.cancel()
+    admin.close(0.05)
+    with pytest.raises(KafkaException) as raised:
+        future.result(0)
+    assert raised.value.args[0].code() == KafkaError._DESTROY
+    with pytest.raises(RuntimeError, match="closed"):
+        admin.delete_topics(["one"])

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -30,18 +29,25 @@ def start(program, *arguments):
         "consumer.consume(10)",
         "next(iter(consumer))",
         "consumer.committed([ottla.TopicPartition('t', 0)])",
+        "consumer.commit(offsets=[ottla.TopicPartition('t', 0, 1)], asynchronous=False)",
         "sender.send('t', b'v').get()",
         "sender.flush()",
         "next(records)",
         "records.poll(60000)",
-        "asyncio.run(aio())",
+        "asyncio.run(reading())",
+        "asyncio.run(sending())",
+        "asyncio.run(stopping())",
+        "admin.create_topics([NewTopic('new', 1, 1)])['new'].result()",
+        "admin.delete_topics(['t'])['t'].result()",
+        "admin.delete_topics(['t']), admin.close(60)",
     ],
 )
 def test_ctrl_c_ends_any_wait(broker, call):
-    for api in ["Produce", "OffsetFetch"]:
+    for api in ["Produce", "OffsetFetch", "OffsetCommit", "CreateTopics", "DeleteTopics"]:
         broker.add_fault(api=api, silence=True)
     program = """
-        import asyncio, sys, ottla, ottla.aio, ottla.kafka
+        import asyncio, os, signal, sys, threading, time, ottla, ottla.aio, ottla.kafka
+        from ottla.admin import AdminClient, NewTopic
         servers = {"bootstrap.servers": sys.argv[1]}
         producer = ottla.Producer({**servers, "exit.timeout.ms": 1})
         producer.produce("t", b"v")
@@ -49,19 +55,40 @@ def test_ctrl_c_ends_any_wait(broker, call):
         sender = ottla.kafka.KafkaProducer(bootstrap_servers=sys.argv[1], exit_timeout_ms=1)
         sender.send("t", b"v")
         records = ottla.kafka.KafkaConsumer("t", bootstrap_servers=sys.argv[1], group_id="h")
+        admin = AdminClient(servers)
 
-        async def aio():
+        async def reading():
             async with ottla.aio.AIOKafkaConsumer("t", bootstrap_servers=sys.argv[1], group_id="i") as consumer:
                 async for record in consumer:
                     pass
 
-        print("ready", flush=True)
+        async def sending():
+            async with ottla.aio.AIOKafkaProducer(bootstrap_servers=sys.argv[1]) as producer:
+                await producer.send_and_wait("t", b"v")
+
+        async def stopping():
+            producer = ottla.aio.AIOKafkaProducer(bootstrap_servers=sys.argv[1])
+            await producer.start()
+            await producer.send("t", b"v")
+            await producer.stop()
+
+        def interrupt():
+            # Threads take no turns: this one goes on within the call only once that has let go of the lock, and waits.
+            frame = None
+            while frame is None:
+                time.sleep(0.001)
+                frame = sys._current_frames()[threading.main_thread().ident]
+                while frame is not None and frame.f_code.co_filename != "the call":
+                    frame = frame.f_back
+            os.kill(os.getpid(), signal.SIGINT)
+
+        sys.setswitchinterval(3600)
+        threading.Thread(target=interrupt, daemon=True).start()
+        exec(compile(sys.argv[2], "the call", "exec"))
         """
-    process = start(textwrap.dedent(program) + call, broker.bootstrap_servers)
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
+    process = start(program, broker.bootstrap_servers, call)
     _, errors = process.communicate(timeout=PATIENCE)
-    assert "KeyboardInterrupt" in errors and process.returncode != 0
+    assert "KeyboardInterrupt" in errors and "the call" in errors and process.returncode != 0
 
 
 def test_a_process_that_ends_sends_what_is_queued(broker, topic, consumer):

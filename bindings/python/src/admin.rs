@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::errors;
 use crate::gil::{block_on, limit};
+use crate::service;
 
 /// The native part of `ottla.admin.AdminClient`.
 #[pyclass(frozen, module = "ottla._ottla", name = "Admin")]
@@ -43,28 +44,32 @@ impl Admin {
         Ok(Self { client: Kept::new(client) })
     }
 
-    #[pyo3(signature = (name, partitions, replication_factor, configs, timeout = None))]
+    /// Makes a topic; `done` is called with what became of it, on the thread that calls back. The call's number.
+    #[expect(clippy::too_many_arguments, reason = "what describes a topic")]
+    #[pyo3(signature = (done, name, partitions, replication_factor, configs, timeout = None))]
     fn create_topic(
         &self,
         py: Python<'_>,
+        done: Py<PyAny>,
         name: String,
         partitions: i32,
         replication_factor: i16,
         configs: Vec<(String, String)>,
         timeout: Option<f64>,
-    ) -> PyResult<()> {
+    ) -> PyResult<u64> {
         let admin = self.admin(py)?;
         let mut topic = NewTopic::new(name).partitions(partitions).replication_factor(replication_factor);
         for (name, value) in configs {
             topic = topic.config(name, value);
         }
-        Self::wait(py, admin.create_topic(topic), timeout).map(drop)
+        service::run(py, async move { admin.create_topic(topic).await.map(drop) }, timeout, done)
     }
 
-    #[pyo3(signature = (name, timeout = None))]
-    fn delete_topic(&self, py: Python<'_>, name: &str, timeout: Option<f64>) -> PyResult<()> {
+    /// Deletes a topic, in the same way.
+    #[pyo3(signature = (done, name, timeout = None))]
+    fn delete_topic(&self, py: Python<'_>, done: Py<PyAny>, name: String, timeout: Option<f64>) -> PyResult<u64> {
         let admin = self.admin(py)?;
-        Self::wait(py, admin.delete_topic(name), timeout)
+        service::run(py, async move { admin.delete_topic(&name).await }, timeout, done)
     }
 
     #[pyo3(signature = (timeout = None))]

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use ottla::{Delivery, Error, Written};
-use ottla_bindings::Queue;
 use ottla_bindings::fork::Kept;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -17,23 +16,21 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::errors;
 use crate::gil::{Guarded, block_on, limit};
+use crate::service::{self, Woken};
 use crate::tuples::{named_tuple, topic_partition};
 
 static METADATA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-static SERVICE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-/// Deliveries with callbacks that have ended, by their numbers; 0 ends the thread that calls.
-static ENDED: LazyLock<Queue<u64>> = LazyLock::new(Queue::new);
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Those whose callbacks wait. They live as long.
 static WAITING: Guarded<Option<HashMap<u64, Py<DeliveryFuture>>>> = Guarded::new(None);
 
-/// Puts a delivery's number into the queue of those that have ended.
+/// Has the thread that calls back look at a delivery.
 struct Ring(u64);
 
 impl Wake for Ring {
     fn wake(self: Arc<Self>) {
-        ENDED.push(self.0);
+        service::wake(Woken::Delivery(self.0));
     }
 }
 
@@ -153,12 +150,12 @@ impl DeliveryFuture {
         if is_first {
             let own = slf.clone().unbind();
             WAITING.with(py, |waiting| waiting.get_or_insert_default().insert(number, own));
-            SERVICE.import(py, "ottla.kafka._futures", "serve")?.call0()?;
+            service::start(py)?;
         }
         let delivery = this.delivery.get().map_err(|error| errors::raise(py, &error))?;
         let waker = Waker::from(Arc::new(Ring(number)));
         if Pin::new(&mut *lock(delivery)).poll(&mut Context::from_waker(&waker)).is_ready() {
-            ENDED.push(number);
+            service::wake(Woken::Delivery(number));
         }
         Ok(())
     }
@@ -363,29 +360,15 @@ impl DeliveryFuture {
         });
         WAITING.with(py, |waiting| waiting.as_ref()?.get(&number).map(|own| own.clone_ref(py)))
     }
-}
-
-/// Calls back, on the thread that calls this, until [`stop_futures`].
-#[pyfunction]
-pub(crate) fn serve_futures(py: Python<'_>) -> PyResult<()> {
-    while let Some(number) = block_on(py, ENDED.pop(), None)? {
-        if number == 0 {
-            break;
-        }
+    /// Calls the callbacks of the delivery with this number, if it has ended.
+    pub(crate) fn serve(py: Python<'_>, number: u64) {
         let own =
             WAITING.with(py, |waiting| waiting.as_ref().and_then(|waiting| waiting.get(&number).map(|own| own.clone_ref(py))));
-        let Some(own) = own else { continue };
+        let Some(own) = own else { return };
         // It may have gone on in another batch: then that one's end is waited for.
-        let settled = own.get().settle(py).and_then(|is_done| if is_done { Ok(()) } else { DeliveryFuture::ask(own.bind(py)) });
+        let settled = own.get().settle(py).and_then(|is_done| if is_done { Ok(()) } else { Self::ask(own.bind(py)) });
         if let Err(error) = settled {
             error.write_unraisable(py, Some(own.bind(py).as_any()));
         }
     }
-    Ok(())
-}
-
-/// Ends the thread of [`serve_futures`], after what has ended by now.
-#[pyfunction]
-pub(crate) fn stop_futures() {
-    ENDED.push(0);
 }

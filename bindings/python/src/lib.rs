@@ -22,6 +22,7 @@ mod port;
 mod producer;
 mod raw;
 mod sending;
+mod service;
 mod shared;
 mod steps;
 mod table;
@@ -63,7 +64,8 @@ fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(errors::describe_code, module)?)?;
     module.add_function(wrap_pyfunction!(producer::flush_all, module)?)?;
-    module.add_function(wrap_pyfunction!(delivery::serve_futures, module)?)?;
-    module.add_function(wrap_pyfunction!(delivery::stop_futures, module)?)?;
+    module.add_function(wrap_pyfunction!(service::serve_callbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(service::stop_callbacks, module)?)?;
+    module.add_function(wrap_pyfunction!(service::give_up_call, module)?)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

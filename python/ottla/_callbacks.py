@@ -1,4 +1,4 @@
-"""The thread that calls back, started when somebody asks to be called back."""
+"""The thread that calls back, started when somebody asks to be called back or a call answers with a future."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import atexit
 import os
 import threading
 
-from .. import _ottla
+from . import _ottla
 
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
@@ -17,7 +17,7 @@ def serve() -> None:
     global _thread
     with _lock:
         if _thread is None:
-            _thread = threading.Thread(target=_ottla.serve_futures, name="ottla-callbacks", daemon=True)
+            _thread = threading.Thread(target=_ottla.serve_callbacks, name="ottla-callbacks", daemon=True)
             _thread.start()
 
 
@@ -31,7 +31,7 @@ def _forked() -> None:
 def _stop() -> None:
     """Callbacks of what has ended are called; then the thread ends, since none may run into the interpreter's end."""
     if _thread is not None:
-        _ottla.stop_futures()
+        _ottla.stop_callbacks()
         _thread.join(5)
 
 
