@@ -20,6 +20,7 @@ use crate::boundary::{Deadline, c_string, limit, text, write_text};
 use crate::conf::{rd_kafka_conf_s, rd_kafka_topic_conf_s};
 use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
 use crate::event;
+use crate::exit;
 use crate::member::Member;
 use crate::misc::{log_line, print};
 use crate::op::Op;
@@ -143,6 +144,7 @@ impl rd_kafka_s {
         let wants = crate::log::Wants::of(&self.conf);
         let commits = self.member.as_ref().map(|member| member.queue.ops.clone());
         let observer = crate::log::observer(ops, logs, commits, wants, self.weak());
+        let exit_timeout = config.client()?.exit_timeout;
         let client = signals::blocked(|| {
             let client = Client::builder().config(config).observer(observer).build()?;
             if let Some(outlet) = &self.outlet {
@@ -155,6 +157,10 @@ impl rd_kafka_s {
         })?;
         // A second one would come of two threads that add brokers at once: one of them wins.
         drop(self.client.set(Kept::new(client)));
+        if let Some(outlet) = &self.outlet {
+            let _ = outlet.exit_timeout.set(exit_timeout);
+            exit::register(self.weak());
+        }
         Ok(())
     }
 

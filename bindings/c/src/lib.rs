@@ -20,6 +20,7 @@ pub mod consumer;
 mod drive;
 pub mod error;
 pub mod event;
+mod exit;
 pub mod groups;
 pub mod handle;
 pub mod headers;

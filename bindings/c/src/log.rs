@@ -79,6 +79,10 @@ impl Told {
 
     /// An error: to its callback or, without one, to the log, as librdkafka does it.
     fn error(&self, code: c_int, error: &Error) {
+        // That connections end with a client that is destroyed is nothing to tell.
+        if self.handle.upgrade().is_none_or(|handle| handle.is_gone()) {
+            return;
+        }
         let fatal = error.is_fatal().then(|| error.clone());
         let words = error.to_string();
         if self.wants.error {

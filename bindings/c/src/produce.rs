@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use ottla::{Client, Config, Error, ErrorKind, Producer, Record, TopicProducer};
 use ottla_bindings::fork::Kept;
@@ -15,6 +16,7 @@ use crate::error::{
     INVALID_ARG, NO_ERROR, UNKNOWN_PARTITION, UNKNOWN_TOPIC, code, object, object_of, rd_kafka_error_s, set_last,
 };
 use crate::event;
+use crate::exit;
 use crate::handle::{lock, rd_kafka_s};
 use crate::headers::{name, rd_kafka_headers_s, value};
 use crate::op::Op;
@@ -78,7 +80,14 @@ type Overrides = Vec<(&'static str, String)>;
 pub(crate) struct Outlet {
     /// Producers by what their topics' configurations set: most clients have one.
     producers: Mutex<BTreeMap<Overrides, Kept<Producer>>>,
+    /// What no report was served for.
     pub(crate) outstanding: Outstanding,
+    /// What no report has come for.
+    pub(crate) unanswered: Outstanding,
+    /// What failed while the process ended: nobody hears of it any more.
+    pub(crate) failed_at_exit: Arc<AtomicU64>,
+    /// How long the end of the process may wait for it.
+    pub(crate) exit_timeout: OnceLock<Duration>,
     sides: Arc<Mutex<Sides>>,
     queue: Queue<Op>,
     /// A test of the application says that the client can't go on.
@@ -111,9 +120,13 @@ impl Outlet {
             (true, true) => Wants::Failures,
             (true, false) => Wants::All,
         };
+        let outstanding = Outstanding::default();
         Self {
             producers: Mutex::default(),
-            outstanding: Outstanding::default(),
+            unanswered: outstanding.beside(),
+            outstanding,
+            failed_at_exit: Arc::default(),
+            exit_timeout: OnceLock::new(),
             sides: Arc::default(),
             queue,
             ended: AtomicBool::new(false),
@@ -140,7 +153,16 @@ impl Outlet {
         let producer = builder.build()?;
         let (queue, wants) = (self.queue.clone(), self.wants);
         let (sides, outstanding) = (Arc::downgrade(&self.sides), self.outstanding.clone());
+        let (unanswered, failed_at_exit) = (self.unanswered.clone(), self.failed_at_exit.clone());
         producer.reports().relay_to(Some(Arc::new(move |report| {
+            if exit::is_leaving() {
+                let failed = report.result().map_or(report.len(), |result| match result.outcome {
+                    Ok(_) => result.exceptions.len(),
+                    Err(_) => report.len(),
+                });
+                failed_at_exit.fetch_add(failed as u64, Ordering::Relaxed);
+            }
+            unanswered.remove(report.len() as u64);
             let failed = || report.result().is_none_or(|result| result.outcome.is_err() || !result.exceptions.is_empty());
             if wants == Wants::All || (wants == Wants::Failures && failed()) {
                 return queue.push(Op::Report(Waiting::new(report)));
@@ -271,7 +293,7 @@ unsafe fn produce(topic: &rd_kafka_topic_s, parts: &Parts<'_>) -> Result<(), Err
     match taken {
         Ok(_) => Ok(()),
         Err(error) => {
-            outlet.outstanding.remove(1);
+            outlet.outstanding.take_back(1);
             outlet.take_back(number);
             Err(error)
         }

@@ -9,6 +9,7 @@ use std::thread::ThreadId;
 use ottla_bindings::Wake;
 
 use crate::conf::Opaque;
+use crate::exit;
 use crate::handle::{lock, rd_kafka_s};
 use crate::signals;
 
@@ -115,7 +116,7 @@ static CALLER: Mutex<Option<Caller>> = Mutex::new(None);
 
 impl Call {
     fn ring(self: &Arc<Self>) {
-        if self.ended.load(Ordering::SeqCst) || self.pending.swap(true, Ordering::SeqCst) {
+        if exit::is_leaving() || self.ended.load(Ordering::SeqCst) || self.pending.swap(true, Ordering::SeqCst) {
             return;
         }
         let mut caller = lock(&CALLER);

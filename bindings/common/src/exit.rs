@@ -1,10 +1,10 @@
 //! What is still queued when the process ends.
 //!
-//! An interpreter that ends does not close what its program left open. So each producer of a face stands on a list, weakly, and the
-//! face calls [`flush_all`] when its host says that it ends.
+//! An interpreter or a program that ends does not close what it left open. So each producer of a face stands on a list, weakly, and
+//! the face calls [`flush_all`] when its host says that it ends.
 
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use ottla::Producer;
@@ -12,6 +12,23 @@ use ottla::Producer;
 use crate::fork::Kept;
 use crate::outstanding::Outstanding;
 use crate::wait::wait;
+
+/// What the end of the process may have to send.
+pub trait Leaves: Send + Sync {
+    /// Through which it goes; none in another process than the one it was made in.
+    fn producers(&self) -> Vec<Producer>;
+
+    /// How many records are not delivered yet, as far as this face can tell.
+    fn outstanding(&self) -> u64;
+
+    /// How long it may take.
+    fn limit(&self) -> Duration;
+
+    /// Tells how many records are lost when so many are still outstanding.
+    fn lost(&self, outstanding: u64) -> u64 {
+        outstanding
+    }
+}
 
 /// A producer as the end of the process finds it.
 pub struct Leaving {
@@ -23,40 +40,77 @@ pub struct Leaving {
     pub limit: Duration,
 }
 
-static LIST: Mutex<Vec<Weak<Kept<Leaving>>>> = Mutex::new(Vec::new());
+impl Leaves for Kept<Leaving> {
+    fn producers(&self) -> Vec<Producer> {
+        self.get().map(|leaving| leaving.producer.clone()).into_iter().collect()
+    }
 
-fn list() -> MutexGuard<'static, Vec<Weak<Kept<Leaving>>>> {
-    LIST.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outstanding(&self) -> u64 {
+        self.get().map_or(0, |leaving| leaving.outstanding.get())
+    }
+
+    fn limit(&self) -> Duration {
+        self.get().map_or(Duration::ZERO, |leaving| leaving.limit)
+    }
 }
 
-/// Puts a producer on the list, as long as it lives.
-pub fn register(leaving: Weak<Kept<Leaving>>) {
-    let mut list = list();
+type List = Vec<Weak<dyn Leaves>>;
+
+static LIST: Mutex<List> = Mutex::new(Vec::new());
+
+/// Puts what has producers on the list, as long as it lives.
+pub fn register(leaving: Weak<impl Leaves + 'static>) {
+    let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
     list.retain(|other| other.strong_count() > 0);
     list.push(leaving);
 }
 
-/// Sends what all producers have, each for its limit at the longest, counted from now; `serve` is called for each of them in
-/// between, to take reports off its queue, since what is not reported counts as not sent. Answers with how many records are lost.
-pub fn flush_all(serve: &mut dyn FnMut()) -> u64 {
-    let leaving: Vec<_> = list().iter().filter_map(Weak::upgrade).collect();
-    let begin = Instant::now();
-    let mut lost = 0;
-    for one in leaving {
-        let Ok(one) = one.get() else { continue };
-        if one.outstanding.get() > 0 {
-            let mut flush = pin!(one.producer.flush());
-            loop {
-                serve();
-                let left = one.limit.saturating_sub(begin.elapsed());
-                let slice = left.min(Duration::from_millis(20));
-                if wait(flush.as_mut(), Some(slice), &mut || false).done().is_some() || left.is_zero() {
-                    break;
-                }
-            }
-            serve();
+/// Who has something left. Looked for within a bound: in the child of a process that forked while it registered one the list stays
+/// locked.
+fn left() -> Vec<Arc<dyn Leaves>> {
+    let of =
+        |list: MutexGuard<'_, List>| list.iter().filter_map(Weak::upgrade).filter(|leaving| leaving.outstanding() > 0).collect();
+    for _ in 0..100 {
+        match LIST.try_lock() {
+            Ok(list) => return of(list),
+            Err(TryLockError::Poisoned(poisoned)) => return of(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
         }
-        lost += one.outstanding.get();
     }
-    lost
+    Vec::new()
+}
+
+/// For how long [`flush_all`] may take; `None` if nothing is left.
+#[must_use]
+pub fn longest() -> Option<Duration> {
+    left().iter().map(|leaving| leaving.limit()).max()
+}
+
+/// Sends what all producers have, each for its limit at the longest, counted from now; `serve` is called for each of them in
+/// between, to take reports off its queue, for those faces to which what is not reported counts as not sent. Answers with how many
+/// records are lost.
+pub fn flush_all(serve: &mut dyn FnMut()) -> u64 {
+    let begin = Instant::now();
+    let mut all = 0;
+    for leaving in left() {
+        let producers = leaving.producers();
+        let mut flush = pin!(async {
+            for producer in &producers {
+                producer.flush().await;
+            }
+        });
+        loop {
+            serve();
+            let left = leaving.limit().saturating_sub(begin.elapsed());
+            // Where nobody serves reports, a flush waits for them in vain, though all is answered.
+            let slice = left.min(Duration::from_millis(5));
+            let flushed = wait(flush.as_mut(), Some(slice), &mut || false).done().is_some();
+            if flushed || left.is_zero() || leaving.outstanding() == 0 {
+                break;
+            }
+        }
+        serve();
+        all += leaving.lost(leaving.outstanding());
+    }
+    all
 }

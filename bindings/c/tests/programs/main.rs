@@ -8,7 +8,7 @@ mod kcat;
 mod support;
 
 use ottla_bindings::TestBroker;
-use support::{compile, on_both, ran, root, run};
+use support::{compile, on_both, ran, root, run, written};
 
 /// Runs a program of ours on both brokers, with a topic of its own.
 fn on_brokers(name: &str, partitions: i32) {
@@ -56,6 +56,21 @@ fn a_hundred_clients_leave_nothing_behind() {
 #[test]
 fn callbacks_signals_and_the_end_of_a_process() {
     on_brokers("callbacks", 1);
+}
+
+#[test]
+fn programs_that_end_with_records_left() {
+    on_brokers("exit", 1);
+}
+
+#[test]
+fn a_library_that_is_closed_with_records_left() {
+    // Not linked with the library: it loads and closes it.
+    let program = compile(&root().join("tests/closed.c"), "closed", &["-ldl", "-Wl,--as-needed"]);
+    on_both("closed", 1, |servers, topic| {
+        ran("closed", &run(&program, &[servers, topic]));
+        assert_eq!(written(servers, topic), 1);
+    });
 }
 
 #[test]

@@ -99,3 +99,9 @@ pub(crate) fn make_topic(servers: &str, name: &str, partitions: i32) {
     let client = Client::builder().set("bootstrap.servers", servers).unwrap().build().unwrap();
     client.admin().create_topic_blocking(NewTopic::new(name).partitions(partitions).replication_factor(1)).unwrap();
 }
+
+/// How many records were written to a topic of one partition.
+pub(crate) fn written(servers: &str, topic: &str) -> i64 {
+    let client = Client::builder().set("bootstrap.servers", servers).unwrap().build().unwrap();
+    client.consumer_builder().build().unwrap().watermarks_blocking(topic, 0).unwrap().1
+}
