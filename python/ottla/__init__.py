@@ -49,12 +49,12 @@ __all__ = [
 ]
 
 
-def version() -> tuple[str, int]:
-    """Ottla's version, as text and as a number."""
-    major, minor, patch = (int(part) for part in __version__.split("."))
-    return __version__, major << 24 | minor << 16 | patch << 8
+def version() -> str:
+    """Ottla's version."""
+    return __version__
 
 
 def libversion() -> tuple[str, int]:
-    """The core's version: the same."""
-    return version()
+    """The core's version, which is the same, as text and as a number."""
+    major, minor, patch = (int(part) for part in __version__.split("."))
+    return __version__, major << 24 | minor << 16 | patch << 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ def value_text(name: str, value: Any) -> str:
         return str(value)
     if isinstance(value, bytes):
         return value.decode()
+    if isinstance(value, os.PathLike):
+        return os.fsdecode(value)
     raise TypeError(f"property {name!r} must be str, int, float or bool, not {type(value).__name__}")
 
 
@@ -27,6 +30,8 @@ class Configuration:
     def __init__(self, who: str, args: tuple[Any, ...], keywords: Mapping[str, Any], known: frozenset[str]) -> None:
         if len(args) > 1 or (args and not isinstance(args[0], Mapping)):
             raise TypeError(f"{who}() takes a configuration dict, keywords, or both")
+        if not args and not keywords:
+            raise TypeError("expected configuration dict")
         given: dict[str, Any] = dict(args[0]) if args else {}
         given.update((name if name in _CALLBACKS else name.replace("_", "."), value) for name, value in keywords.items())
         topic = given.pop("default.topic.config", None)

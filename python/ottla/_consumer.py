@@ -8,7 +8,7 @@ from typing import Any, Self
 from . import _ottla
 from ._config import Configuration
 from ._error import invalid, refused
-from ._metadata import ClusterMetadata, list_topics
+from ._metadata import ClusterMetadata, cluster_id, list_topics
 from ._model import TopicPartition
 
 _KNOWN = frozenset({"error_cb", "stats_cb", "throttle_cb", "logger", "on_commit"})
@@ -26,7 +26,7 @@ class Consumer(_ottla.Consumer):
     def __init__(self, *args: Any, **config: Any) -> None:
         configuration = Configuration("Consumer", args, config, _KNOWN)
         if not any(name == "group.id" for name, _ in configuration.properties):
-            raise invalid("group.id is not set: a Consumer belongs to a group")
+            raise ValueError("Failed to create consumer: group.id must be set")
         self._open(configuration.properties, configuration.callbacks)
 
     def subscribe(
@@ -45,6 +45,8 @@ class Consumer(_ottla.Consumer):
             raise TypeError(f"subscribe() got an unexpected keyword argument {next(iter(keywords))!r}")
         if not isinstance(topics, list):
             raise TypeError("expected list of topic unicode strings")
+        if not topics:
+            raise invalid("at least one topic is needed: unsubscribe() reads nothing any more")
         for topic in topics:
             if not isinstance(topic, str):
                 raise TypeError("expected list of topic unicode strings")
@@ -105,12 +107,19 @@ class Consumer(_ottla.Consumer):
         _ottla.consumer_seek(self, partition)
 
     def pause(self, partitions: list[TopicPartition]) -> None:
-        """Hands out nothing of these partitions until they are resumed."""
-        _ottla.consumer_pause(self, partitions, True)
+        """Hands out nothing of these partitions, those that are assigned, until they are resumed."""
+        _ottla.consumer_pause(self, self._assigned(partitions), True)
 
     def resume(self, partitions: list[TopicPartition]) -> None:
         """Ends ``pause``."""
-        _ottla.consumer_pause(self, partitions, False)
+        _ottla.consumer_pause(self, self._assigned(partitions), False)
+
+    def _assigned(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        assigned = set(self.assignment())
+        for partition in partitions:
+            if not isinstance(partition, TopicPartition):
+                raise TypeError("expected TopicPartition")
+        return [partition for partition in partitions if partition in assigned]
 
     def get_watermark_offsets(
         self, partition: TopicPartition, timeout: float = -1, cached: bool = False
@@ -126,9 +135,13 @@ class Consumer(_ottla.Consumer):
         """The cluster's brokers, and one topic or all."""
         return list_topics(self._admin(), topic, timeout)
 
-    def memberid(self) -> str:
-        """The id that the group's coordinator knows this consumer by."""
-        return _ottla.consumer_member_id(self)
+    def cluster_id(self, timeout: float = -1) -> str | None:
+        """The cluster's id."""
+        return cluster_id(self._admin(), timeout)
+
+    def memberid(self) -> str | None:
+        """The id that the group's coordinator knows this consumer by; None before it is a member."""
+        return _ottla.consumer_member_id(self) or None
 
     def __enter__(self) -> Self:
         return self

@@ -60,9 +60,6 @@ class KafkaError(Codes):
 
     __repr__ = __str__
 
-    def __bool__(self) -> bool:
-        return self._code != 0
-
     def __hash__(self) -> int:
         return hash(self._code)
 

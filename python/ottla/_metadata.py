@@ -72,6 +72,12 @@ class ClusterMetadata:
         return str(self.cluster_id)
 
 
+def cluster_id(admin: Any, timeout: float | None) -> str | None:
+    """Asks for the cluster's id."""
+    found: str | None = admin.describe_cluster(timeout)[0]
+    return found
+
+
 def list_topics(admin: Any, topic: str | None, timeout: float | None) -> ClusterMetadata:
     """Asks for the cluster, and for one topic or all."""
     cluster = ClusterMetadata()

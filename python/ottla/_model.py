@@ -31,6 +31,10 @@ class TopicPartition:
         metadata: str | None = None,
         leader_epoch: int | None = None,
     ) -> None:
+        if not isinstance(topic, str):
+            raise TypeError(f"topic must be str, not {type(topic).__name__}")
+        if not isinstance(partition, int) or not isinstance(offset, int):
+            raise TypeError("partition and offset must be int")
         self.topic = topic
         self.partition = partition
         self.offset = offset
@@ -39,15 +43,10 @@ class TopicPartition:
         self.error: KafkaError | None = None
 
     def __repr__(self) -> str:
-        names = {OFFSET_BEGINNING: "BEGINNING", OFFSET_END: "END", OFFSET_STORED: "STORED", OFFSET_INVALID: "INVALID"}
-        offset = names.get(self.offset, str(self.offset))
         return (
-            f"TopicPartition{{topic={self.topic},partition={self.partition},offset={offset},"
+            f"TopicPartition{{topic={self.topic},partition={self.partition},offset={self.offset},"
             f"leader_epoch={self.leader_epoch},error={self.error}}}"
         )
-
-    def __str__(self) -> str:
-        return f"{self.topic}[{self.partition}]@{self.offset}"
 
     def __hash__(self) -> int:
         return hash((self.topic, self.partition))

@@ -10,7 +10,7 @@ from typing import Any, Self
 from . import _ottla
 from ._config import Configuration
 from ._error import refused
-from ._metadata import ClusterMetadata, list_topics
+from ._metadata import ClusterMetadata, cluster_id, list_topics
 
 _KNOWN = frozenset({"on_delivery", "error_cb", "stats_cb", "throttle_cb", "logger"})
 
@@ -48,6 +48,10 @@ class Producer(_ottla.Producer):
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers, and one topic or all."""
         return list_topics(self._admin(), topic, timeout)
+
+    def cluster_id(self, timeout: float = -1) -> str | None:
+        """The cluster's id."""
+        return cluster_id(self._admin(), timeout)
 
     def close(self, timeout: float = -1) -> bool:
         """Sends what there is and ends the producer; whether all was delivered."""

@@ -344,3 +344,29 @@ def test_what_a_listener_raises_is_logged(broker, topic, caplog):
         assert [record.exc_info[1].args for record in caplog.records] == [("mine",)] * 2
 
     run(main())
+
+
+def test_small_ways_that_programs_rely_on(broker, topic):
+    servers = {"bootstrap_servers": broker.bootstrap_servers}
+    for client in [AIOKafkaProducer, AIOKafkaConsumer]:
+        with pytest.raises(ValueError):
+            client(**servers, nonsense=1)
+
+    async def main():
+        await write(broker, topic, [b"v"], partition=0)
+        consumer = AIOKafkaConsumer(topic, **servers, group_id="ways", auto_offset_reset="earliest")
+        assert consumer.assignment() == set()
+        async with consumer:
+            assert (await consumer.getone()).value == b"v"
+            other = TopicPartition("other", 0)
+            for wrong in [lambda: consumer.position(other), lambda: consumer.commit({other: 1})]:
+                with pytest.raises(errors.IllegalStateError):
+                    await wrong()
+            with pytest.raises(errors.IllegalStateError):
+                consumer.assign([other])
+            for wrong in [lambda: consumer.commit({}), lambda: consumer.getmany(max_records=0), lambda: consumer.offsets_for_times({other: -1})]:
+                with pytest.raises(ValueError):
+                    await wrong()
+        assert consumer.assignment() == set()
+
+    run(main())

@@ -209,3 +209,28 @@ def test_topics_are_subscribed_to_by_pattern(broker, topic, producer):
     assert sorted(next(consumer).value for _ in range(2)) == [b"a", b"b"]
     assert consumer.subscription() == {f"{topic}-a", f"{topic}-b"}
     consumer.close()
+
+
+def test_small_ways_that_programs_rely_on(broker, topic, produce):
+    produce(topic, [b"v"] * 3, partition=0)
+    zero, other = TopicPartition(topic, 0), TopicPartition("other", 0)
+    consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap_servers, auto_offset_reset="earliest")
+    assert consumer.subscription() is None
+    consumer.assign([zero])
+    for call in [
+        lambda: consumer.poll(-1),
+        lambda: consumer.seek(other, 0),
+        lambda: consumer.offsets_for_times({zero: -1}),
+        lambda: KafkaConsumer(bootstrap_servers=broker.bootstrap_servers, nonsense=1),
+        lambda: KafkaProducer(bootstrap_servers=broker.bootstrap_servers, compression_type="nonsense"),
+    ]:
+        with pytest.raises(ValueError):
+            call()
+    with pytest.raises(errors.IllegalStateError):
+        consumer.position(other)
+    # Who iterates goes on behind the loop once the consumer is closed.
+    for record in consumer:
+        consumer.close()
+    assert record.offset == 0
+    with pytest.raises(errors.IllegalStateError):
+        consumer.poll(0)

@@ -585,6 +585,11 @@ impl Consumer {
         Ok(py.None())
     }
 
+    /// Whether iterating ends, because it is closed.
+    fn ends_closed(&self, py: Python<'_>) -> bool {
+        self.inner.get().is_some_and(|inner| inner.class == Class::ConsumerRecord) && self.state.with(py, |state| state.closed)
+    }
+
     /// Whether an error is for the application: other ones its callbacks are told.
     pub(crate) fn is_for_application(&self, py: Python<'_>, error: &Error) -> PyResult<bool> {
         let inner = self.inner()?;
@@ -782,7 +787,12 @@ fast!(raw_consume, "consume", CONSUME, |_py, object, [number, timeout]| {
 fast!(raw_next, "__next__", NOTHING, |py, object, []| {
     let consumer = value_of::<Consumer>(object);
     let within = consumer.inner.get().and_then(|inner| inner.iteration);
-    let message = consumer.poll_fast(py, within.map(|limit| limit.as_secs_f64()))?;
+    let message = consumer.poll_fast(py, within.map(|limit| limit.as_secs_f64()));
+    let message = match message {
+        // kafka-python's iteration ends when the consumer is closed.
+        Err(error) if error.is_instance_of::<PyRuntimeError>(py) && consumer.ends_closed(py) => null_mut(),
+        message => message?,
+    };
     if message.is_null() { Err(PyStopIteration::new_err(())) } else { Ok(message) }
 });
 

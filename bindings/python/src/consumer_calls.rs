@@ -210,10 +210,14 @@ pub(crate) fn consumer_commit<'py>(
 ) -> PyResult<Option<Bound<'py, PyList>>> {
     let (inner, native) = consumer.open(py)?;
     let said = said(message, offsets)?;
-    let commit = match said {
-        Some(said) => said,
+    let commit: Vec<_> = match said {
+        // A position that is not known yet is nothing to commit.
+        Some(said) => said.into_iter().filter(|(_, offset)| offset.offset >= 0).collect(),
         None => raised(py, native.to_commit())?.into_iter().collect(),
     };
+    if commit.is_empty() && asynchronous {
+        return Ok(None);
+    }
     if commit.is_empty() {
         let error = errors::of_code(py, -168, "Local: No offset stored")?;
         return Err(errors::exception(py, &error));
@@ -242,7 +246,7 @@ pub(crate) fn consumer_store_offsets(
 ) -> PyResult<()> {
     let native = consumer.open(py)?.1;
     let Some(said) = said(message, offsets)? else {
-        return Err(pyo3::exceptions::PyTypeError::new_err("expected either message or offsets"));
+        return Err(pyo3::exceptions::PyValueError::new_err("expected either message or offsets"));
     };
     for (key, offset) in said {
         raised(py, native.store_offset(key, offset))?;

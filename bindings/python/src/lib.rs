@@ -63,6 +63,7 @@ fn _ottla(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<broker::Broker>()?;
     module.add_function(wrap_pyfunction!(errors::error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(errors::describe_code, module)?)?;
+    module.add_function(wrap_pyfunction!(producer::check_properties, module)?)?;
     module.add_function(wrap_pyfunction!(producer::flush_all, module)?)?;
     module.add_function(wrap_pyfunction!(service::serve_callbacks, module)?)?;
     module.add_function(wrap_pyfunction!(service::stop_callbacks, module)?)?;

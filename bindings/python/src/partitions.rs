@@ -1,7 +1,7 @@
 //! `TopicPartition` objects, which are Python's own, and what they say.
 
 use ottla::{OffsetAndMetadata, StartAt, TopicPartition};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
@@ -49,13 +49,21 @@ impl Asked {
     }
 }
 
+fn class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    CLASS.import(py, "ottla._model", "TopicPartition")
+}
+
 /// Reads a list of `TopicPartition`.
 pub(crate) fn asked(partitions: &Bound<'_, PyAny>) -> PyResult<Vec<Asked>> {
-    partitions.try_iter()?.map(|partition| one(&partition?)).collect()
+    let each = partitions.try_iter().map_err(|_| PyTypeError::new_err("requires list of TopicPartition"))?;
+    each.map(|partition| one(&partition?)).collect()
 }
 
 /// Reads a `TopicPartition`.
 pub(crate) fn one(partition: &Bound<'_, PyAny>) -> PyResult<Asked> {
+    if !partition.is_instance(class(partition.py())?)? {
+        return Err(PyTypeError::new_err("expected TopicPartition"));
+    }
     let offset: i64 = partition.getattr("offset")?.extract()?;
     if offset < 0 && ![OFFSET_BEGINNING, OFFSET_END, OFFSET_STORED, NO_OFFSET].contains(&offset) {
         return Err(PyValueError::new_err(format!("offset {offset} has no meaning")));
@@ -71,7 +79,7 @@ pub(crate) fn one(partition: &Bound<'_, PyAny>) -> PyResult<Asked> {
 
 /// Makes a `TopicPartition`.
 pub(crate) fn make<'py>(py: Python<'py>, key: &TopicPartition, offset: i64) -> PyResult<Bound<'py, PyAny>> {
-    CLASS.import(py, "ottla._model", "TopicPartition")?.call1((&*key.topic, key.partition, offset))
+    class(py)?.call1((&*key.topic, key.partition, offset))
 }
 
 /// Makes one with all that a commit keeps.
@@ -80,7 +88,7 @@ pub(crate) fn committed<'py>(
     key: &TopicPartition,
     offset: Option<&OffsetAndMetadata>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let class = CLASS.import(py, "ottla._model", "TopicPartition")?;
+    let class = class(py)?;
     match offset {
         None => class.call1((&*key.topic, key.partition, NO_OFFSET)),
         Some(offset) => {

@@ -87,6 +87,12 @@ pub(crate) fn config(py: Python<'_>, face: Face, properties: &[(String, String)]
     Ok(config)
 }
 
+/// Whether these properties, with Java's defaults, can be: for who configures now and opens later.
+#[pyfunction]
+pub(crate) fn check_properties(py: Python<'_>, properties: Vec<(String, String)>) -> PyResult<()> {
+    config(py, Face::Rust, &properties).map(drop)
+}
+
 impl Producer {
     fn inner(&self) -> PyResult<&Inner> {
         self.inner.get().ok_or_else(|| PyRuntimeError::new_err("Producer.__init__() was not called"))
@@ -535,7 +541,7 @@ fast!(
     "produce",
     PRODUCE,
     |py, object, [topic, value, key, partition, callback, on_delivery, timestamp, headers]| {
-        let callback = if is_none(on_delivery) { callback } else { on_delivery };
+        let callback = if is_none(callback) { on_delivery } else { callback };
         value_of::<Producer>(object).produce(py, [topic, value, key, partition, callback, timestamp, headers])?;
         Ok(none())
     }

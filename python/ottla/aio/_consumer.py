@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from .. import _model, _ottla
 from .._later import later
-from ..kafka._consumer import ConsumerRebalanceListener, deserializer, matching, named, native, strategies, told
+from ..kafka._consumer import ConsumerRebalanceListener, deserializer, matching, named, native, not_negative, strategies, told
 from ..kafka._options import properties, servers
 from ._loop import TURN, Port, call, unclosed
-from .errors import ConsumerStoppedError, IllegalOperation
+from .errors import ConsumerStoppedError, IllegalOperation, IllegalStateError
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
 _OWN = frozenset(
@@ -40,6 +40,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             made.append(("partition.assignment.strategy", strategies(given)))
         if self._group_id is None:
             made = [(name, value) for name, value in made if name != "enable.auto.commit"]
+        call(_ottla.check_properties, made)
         self._properties = made
         self._deserializers = [deserializer(options.get(name)) for name in ("key_deserializer", "value_deserializer")]
         self._max_poll_records = options.get("max_poll_records")
@@ -143,11 +144,14 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
     def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """Reads these partitions, instead of those before."""
         port = self._running()
+        if self._topics:
+            raise IllegalStateError("it is subscribed to topics: unsubscribe() comes first")
         self._assigning = call(_ottla.aio_assign, self._native, port.native, [native(one) for one in partitions])
 
     def assignment(self) -> set[TopicPartition]:
-        """What it reads."""
-        self._running()
+        """What it reads; nothing before ``start`` and after ``stop``."""
+        if self._closed or self._port is None:
+            return set()
         return named(call(_ottla.consumer_assignment, self._native))
 
     # Reading
@@ -224,6 +228,8 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         if partitions:
             raise NotImplementedError("AIOKafkaConsumer.getmany(partition) is not there yet (see COMPAT.md)")
         port = self._running()
+        if max_records is not None and max_records < 1:
+            raise ValueError("max_records must be at least 1")
         limit = max_records or self._max_poll_records or 500
         end = port.loop.time() + timeout_ms / 1000
         if self._turn <= 0:
@@ -302,6 +308,8 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         """The offset of the next record; None as long as the first one is being looked up."""
         self._running()
         [found] = call(_ottla.consumer_position, self._native, [native(partition)])
+        if found.offset < 0 and partition not in self.assignment():
+            raise IllegalStateError(f"{partition} is not assigned")
         return found.offset if found.offset >= 0 else None
 
     # Committing
@@ -313,6 +321,10 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             raise IllegalOperation("group_id is not set: there is no group to commit to")
         made = None
         if offsets is not None:
+            if not offsets or not isinstance(offsets, Mapping):
+                raise ValueError(f"offsets must be a dict that is not empty, not {offsets!r}")
+            if away := set(offsets) - self.assignment():
+                raise IllegalStateError(f"{away} are not assigned")
             made = []
             for partition, offset in offsets.items():
                 number, metadata, *_ = (offset, "") if isinstance(offset, int) else offset
@@ -346,7 +358,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
     async def offsets_for_times(self, timestamps: dict[TopicPartition, int]) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """The first records at or after these times (ms since the epoch); None where there is none."""
         port = self._running()
-        asked = [(topic, partition, time) for (topic, partition), time in timestamps.items()]
+        asked = [(topic, partition, not_negative(time)) for (topic, partition), time in timestamps.items()]
         found = await call(_ottla.aio_offsets_for_times, self._native, port.native, asked)
         return {
             TopicPartition(topic, partition): None if offset < 0 else OffsetAndTimestamp(offset, time)

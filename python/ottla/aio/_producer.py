@@ -41,6 +41,7 @@ class AIOKafkaProducer(_ottla.AioProducer):
         made = properties("AIOKafkaProducer", options, _OWN, _REFUSED)
         delivery = int(self._timeout * 1000 + options.get("linger_ms", 0))
         made += [("request.timeout.ms", str(int(self._timeout * 1000))), ("delivery.timeout.ms", str(delivery))]
+        call(_ottla.check_properties, made)
         self._properties = made
         self._serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
         self._port: Port | None = None

@@ -86,6 +86,13 @@ def matching(pattern: str) -> str:
     return f"^(?:{pattern})"
 
 
+def not_negative(time: int) -> int:
+    """A time that offsets are asked for."""
+    if time < 0:
+        raise ValueError("a time must not be negative")
+    return time
+
+
 def seconds(timeout_ms: float | None) -> float | None:
     """For the native calls."""
     return None if timeout_ms is None or math.isinf(timeout_ms) else timeout_ms / 1000
@@ -136,7 +143,7 @@ class KafkaConsumer(_ottla.Consumer):
                 raise IllegalStateError("topics or a pattern, and a pattern with group_id only")
             topics = [matching(pattern)]
         if not topics:
-            raise IllegalStateError("at least one topic is needed")
+            raise ValueError("at least one topic is needed, or a pattern")
         self._topics = set(topics)
         if self._group_id is None:
             # All partitions of the topics, with no group to share them.
@@ -170,8 +177,10 @@ class KafkaConsumer(_ottla.Consumer):
         else:
             call(super().unsubscribe)
 
-    def subscription(self) -> set[str]:
-        """The topics; of a pattern, those that it reads partitions of."""
+    def subscription(self) -> set[str] | None:
+        """The topics; of a pattern, those that it reads partitions of. None without any."""
+        if not self._topics:
+            return None
         if any(topic.startswith("^") for topic in self._topics):
             return {partition.topic for partition in self.assignment()}
         return set(self._topics)
@@ -190,6 +199,10 @@ class KafkaConsumer(_ottla.Consumer):
         self, timeout_ms: float = 0, max_records: int | None = None, update_offsets: bool = True
     ) -> dict[TopicPartition, list[_ottla.ConsumerRecord]]:
         """Records by partition, as many as are there, once there are any."""
+        if timeout_ms < 0:
+            raise ValueError("timeout_ms must not be negative")
+        if self._is_closed():
+            raise IllegalStateError("the consumer is closed")
         if not update_offsets:
             raise NotImplementedError("KafkaConsumer.poll(update_offsets=False) is not there yet (see COMPAT.md)")
         records: dict[TopicPartition, list[_ottla.ConsumerRecord]] = {}
@@ -205,6 +218,8 @@ class KafkaConsumer(_ottla.Consumer):
         """Goes on at an offset."""
         if not isinstance(offset, int) or offset < 0:
             raise ValueError("offset must be an int of at least 0")
+        if partition not in self.assignment():
+            raise ValueError(f"{partition} is not assigned")
         call(_ottla.consumer_seek, self, native(partition, offset))
 
     def _seek_all(self, partitions: tuple[TopicPartition, ...], offset: int) -> None:
@@ -234,6 +249,8 @@ class KafkaConsumer(_ottla.Consumer):
     def position(self, partition: TopicPartition, timeout_ms: float | None = None) -> int | None:
         """The offset of the next record; None as long as the first one is being looked up."""
         [found] = call(_ottla.consumer_position, self, [native(partition)])
+        if found.offset < 0 and partition not in self.assignment():
+            raise IllegalStateError(f"{partition} is not assigned")
         return found.offset if found.offset >= 0 else None
 
     # Committing
@@ -315,7 +332,7 @@ class KafkaConsumer(_ottla.Consumer):
         self, timestamps: dict[TopicPartition, int], timeout_ms: float | None = None
     ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """The first records at or after these times (ms since the epoch); None where there is none."""
-        asked = [native(partition, time) for partition, time in timestamps.items()]
+        asked = [native(partition, not_negative(time)) for partition, time in timestamps.items()]
         found: dict[TopicPartition, OffsetAndTimestamp | None] = {}
         for one, time in call(_ottla.consumer_offsets_for_times, self, asked, seconds(timeout_ms)):
             found[TopicPartition(one.topic, one.partition)] = None if one.offset < 0 else OffsetAndTimestamp(one.offset, time)

@@ -43,7 +43,7 @@ class IllegalStateError(KafkaError):
     """A call that is not allowed now."""
 
 
-class KafkaConfigurationError(KafkaError):
+class KafkaConfigurationError(KafkaError, ValueError):
     """A configuration that can't be."""
 
 
