@@ -70,8 +70,8 @@ function partitionOf(partition: unknown, isChosen: boolean, index: number, topic
   )
 }
 
-/** All that `Pack.add` would say of a message, before anything is added. */
-export function checkMessage(topic: string, message: Message, index: number): void {
+/** All that `Pack.add` would say of a message, before anything is added. Its partition may be for a partitioner to look at. */
+export function checkMessage(topic: string, message: Message, index: number, isChosen: boolean): void {
   checkValue(topic, message, index)
   const check = (what: string, piece: unknown): void => {
     if (typeof piece === 'string' || piece === null || piece === undefined || bytesOf(piece) !== undefined) return
@@ -80,7 +80,7 @@ export function checkMessage(topic: string, message: Message, index: number): vo
   const { key, value, partition, timestamp, headers } = message
   check('key', key)
   check('value', value)
-  if (partition !== undefined && partition !== null) partitionOf(partition, false, index, topic)
+  if (!isChosen && partition !== undefined && partition !== null) partitionOf(partition, false, index, topic)
   if (timestamp !== undefined && timestamp !== null) timestampOf(timestamp, index, topic)
   for (const [name, values] of Object.entries(headers ?? {})) {
     for (const one of Array.isArray(values) ? values : [values]) check(`header "${name}"`, one)

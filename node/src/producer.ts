@@ -350,7 +350,7 @@ export class Producer {
     for (const { topic, messages } of topicMessages) {
       checkMessages(topic, messages)
       // Before anything is sent: all of a batch, or nothing.
-      messages.forEach((message, i) => checkMessage(topic, message, i))
+      messages.forEach((message, i) => checkMessage(topic, message, i, this.#partition !== undefined))
     }
     this.#checkConnected()
     const merged = new Map<string, Message[]>()

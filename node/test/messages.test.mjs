@@ -89,6 +89,19 @@ test('a partitioner of the program’s that chooses no partition is told so', as
   await refused(t, { createPartitioner }, wrong.map((partition) => [{ value: 'v', chosen: { partition } }, error]))
 })
 
+test('what a message’s partition means is for a partitioner of the program’s to say', async (t) => {
+  const { kafka } = await cluster(t, { topics: ['t:3'] })
+  const createPartitioner = () => ({ message }) => Number(message.partition.slice('number '.length))
+  const producer = await producerOf(t, kafka, { createPartitioner })
+  const messages = [{ value: 'v', partition: 'number 2' }]
+  for (const [written] of [
+    await producer.send({ topic: 't', messages }),
+    await producer.sendBatch({ topicMessages: [{ topic: 't', messages }] }),
+  ]) {
+    assert.equal(written.partition, 2)
+  }
+})
+
 test('timestamps, partitions and bytes of all kinds that KafkaJS takes', async (t) => {
   const { kafka } = await cluster(t, { topics: ['t:3'] })
   const producer = await producerOf(t, kafka)
