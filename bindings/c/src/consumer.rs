@@ -1,12 +1,13 @@
 //! A consumer as a member of its group, or with partitions assigned by hand: C's functions.
 
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::Ordering;
 
 use ottla::{Consumer, Error, OffsetAndMetadata, TopicPartition};
 
 use crate::boundary::{Deadline, c_string};
-use crate::error::{self, INVALID_ARG, NO_ERROR, UNKNOWN_GROUP, code, object_of, rd_kafka_error_s};
+use crate::error::{self, CONFLICT, INVALID_ARG, NO_ERROR, UNKNOWN_GROUP, code, object_of, rd_kafka_error_s};
 use crate::handle::{lock, of, rd_kafka_s};
 use crate::list;
 use crate::member::{Member, start};
@@ -77,12 +78,9 @@ pub unsafe extern "C" fn rd_kafka_subscribe(rk: *mut rd_kafka_s, topics: *const 
         };
         // SAFETY: null or a list of the caller's.
         let names: Vec<String> = unsafe { list::elems(topics) }.iter().map(|elem| elem.topic().to_owned()).collect();
-        if topics.is_null() || names.iter().any(String::is_empty) {
+        let different = BTreeSet::from_iter(&names);
+        if names.is_empty() || different.len() < names.len() || names.iter().any(String::is_empty) {
             return INVALID_ARG;
-        }
-        if names.is_empty() {
-            // SAFETY: a client.
-            return unsafe { rd_kafka_unsubscribe(rk) };
         }
         let subscribed = member.consumer().and_then(|consumer| consumer.subscribe(&names));
         if subscribed.is_ok() {
@@ -237,13 +235,23 @@ fn lacking(code: c_int) -> *mut rd_kafka_error_s {
     error::object(code, "Requires a consumer with group.id configured")
 }
 
+/// Outside a rebalance, the first of these partitions that is assigned, or that is not.
+fn first(member: &Member, partitions: &[(TopicPartition, i64)], is_assigned: bool) -> Option<String> {
+    let assigned = member.consumer().ok().filter(|_| member.asked().is_none())?.assignment();
+    let (key, _) = partitions.iter().find(|(key, _)| assigned.contains(key) == is_assigned)?;
+    Some(format!("{} [{}]", key.topic, key.partition))
+}
+
 /// `rd_kafka_incremental_assign`: adds to the assignment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_incremental_assign(rk: *mut rd_kafka_s, partitions: *const List) -> *mut rd_kafka_error_s {
     guarded!(std::ptr::null_mut(), {
         // SAFETY: null, or a client and a list.
         match (unsafe { member(rk) }, unsafe { wanted(partitions) }) {
-            (Ok((_, member)), Some(wanted)) => object(member.assign(Some(&wanted), true)),
+            (Ok((_, member)), Some(wanted)) => match first(member, &wanted, true) {
+                Some(place) => error::object(CONFLICT, format!("{place} is already part of the current assignment")),
+                None => object(member.assign(Some(&wanted), true)),
+            },
             (Ok(_), None) => error::object(INVALID_ARG, "partitions must not be null"),
             (Err(code), _) => lacking(code),
         }
@@ -256,7 +264,10 @@ pub unsafe extern "C" fn rd_kafka_incremental_unassign(rk: *mut rd_kafka_s, part
     guarded!(std::ptr::null_mut(), {
         // SAFETY: null, or a client and a list.
         match (unsafe { member(rk) }, unsafe { wanted(partitions) }) {
-            (Ok((_, member)), Some(wanted)) => object(member.unassign(&wanted)),
+            (Ok((_, member)), Some(wanted)) => match first(member, &wanted, false) {
+                Some(place) => error::object(INVALID_ARG, format!("{place} is not part of the current assignment")),
+                None => object(member.unassign(&wanted)),
+            },
             (Ok(_), None) => error::object(INVALID_ARG, "partitions must not be null"),
             (Err(code), _) => lacking(code),
         }
@@ -288,12 +299,12 @@ pub unsafe extern "C" fn rd_kafka_assignment_lost(rk: *mut rd_kafka_s) -> c_int 
     unsafe { member(rk) }.is_ok_and(|(_, member)| member.lost.load(Ordering::Acquire)).into()
 }
 
-/// `rd_kafka_rebalance_protocol`: `NONE`, `EAGER` or `COOPERATIVE`.
+/// `rd_kafka_rebalance_protocol`: `NONE`, `EAGER` or `COOPERATIVE`; null without a group.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_rebalance_protocol(rk: *mut rd_kafka_s) -> *const c_char {
-    guarded!(c"NONE".as_ptr(), {
+    guarded!(std::ptr::null(), {
         // SAFETY: null or a client.
-        let Ok((handle, member)) = (unsafe { member(rk) }) else { return c"NONE".as_ptr() };
+        let Ok((handle, member)) = (unsafe { member(rk) }) else { return std::ptr::null() };
         let Some(state) = member.consumer().ok().and_then(Consumer::group_state) else { return c"NONE".as_ptr() };
         let joined = state.generation >= 0 || member.asked().is_some();
         let strategy = match &state.assignor {

@@ -44,8 +44,9 @@ pub(crate) fn told(error: &Error) -> String {
 
 thread_local! {
     static LAST: Cell<c_int> = const { Cell::new(NO_ERROR) };
-    /// The text of a code that is in no table.
-    static UNKNOWN: RefCell<CString> = RefCell::new(CString::default());
+    /// Name and text of a code that is in no table. Never freed while the thread lives: who asked for one may ask for another before it
+    /// looks.
+    static UNKNOWN: RefCell<[[u8; 32]; 2]> = const { RefCell::new([[0; 32]; 2]) };
 }
 
 /// Keeps what `rd_kafka_last_error` answers on this thread, and sets errno for who looks there.
@@ -68,10 +69,14 @@ fn table() -> &'static BTreeMap<i16, Texts> {
     })
 }
 
-fn unknown(words: String) -> *const c_char {
-    UNKNOWN.with_borrow_mut(|kept| {
-        *kept = c_string(words);
-        kept.as_ptr()
+fn unknown(is_text: bool, words: &str) -> *const c_char {
+    UNKNOWN.with_borrow_mut(|[name, text]| {
+        let kept = if is_text { text } else { name };
+        // The last byte stays zero.
+        for (place, byte) in kept.iter_mut().take(31).zip(words.bytes().chain(std::iter::repeat(0))) {
+            *place = byte;
+        }
+        kept.as_ptr().cast()
     })
 }
 
@@ -82,13 +87,13 @@ fn known(code: c_int) -> Option<&'static Texts> {
 /// `rd_kafka_err2str`: the text of a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn rd_kafka_err2str(err: rd_kafka_resp_err_t) -> *const c_char {
-    guarded!(c"".as_ptr(), { known(err).map_or_else(|| unknown(format!("Err-{err}?")), |row| row.text.as_ptr()) })
+    guarded!(c"".as_ptr(), { known(err).map_or_else(|| unknown(true, &format!("Err-{err}?")), |row| row.text.as_ptr()) })
 }
 
 /// `rd_kafka_err2name`: the name of a code.
 #[unsafe(no_mangle)]
 pub extern "C" fn rd_kafka_err2name(err: rd_kafka_resp_err_t) -> *const c_char {
-    guarded!(c"".as_ptr(), { known(err).map_or_else(|| unknown(format!("ERR_{err}?")), |row| row.name.as_ptr()) })
+    guarded!(c"".as_ptr(), { known(err).map_or_else(|| unknown(false, &format!("ERR_{err}?")), |row| row.name.as_ptr()) })
 }
 
 /// A code with its name and text (`struct rd_kafka_err_desc`).
@@ -213,20 +218,21 @@ pub unsafe extern "C" fn rd_kafka_error_code(error: *const rd_kafka_error_s) -> 
     unsafe { of(error) }.map_or(NO_ERROR, |error| error.code)
 }
 
-/// `rd_kafka_error_name`.
+/// `rd_kafka_error_name`: empty for a null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_error_name(error: *const rd_kafka_error_s) -> *const c_char {
     // SAFETY: null or an error object of this library.
-    rd_kafka_err2name(unsafe { of(error) }.map_or(NO_ERROR, |error| error.code))
+    unsafe { of(error) }.map_or(c"".as_ptr(), |error| rd_kafka_err2name(error.code))
 }
 
-/// `rd_kafka_error_string`.
+/// `rd_kafka_error_string`: empty for a null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rd_kafka_error_string(error: *const rd_kafka_error_s) -> *const c_char {
     // SAFETY: null or an error object of this library.
     match unsafe { of(error) } {
         Some(error) if !error.text.is_empty() => error.text.as_ptr(),
-        error => rd_kafka_err2str(error.map_or(NO_ERROR, |error| error.code)),
+        Some(error) => rd_kafka_err2str(error.code),
+        None => c"".as_ptr(),
     }
 }
 

@@ -195,7 +195,7 @@ impl Member {
             // One that goes on while a queue is polled is brought to its end here.
             let by_queue = self.closes_by_queue.swap(false, Ordering::AcqRel);
             if !by_queue || self.closed.load(Ordering::Acquire) {
-                return Ok(());
+                return Err(Error::new(ErrorKind::Closed, "the consumer is closed, or being closed"));
             }
         }
         let Some((consumer, source)) = self.started.get() else { return Ok(()) };

@@ -303,11 +303,7 @@ pub unsafe extern "C" fn rd_kafka_message_timestamp(
 ) -> i64 {
     // SAFETY: null or a message of this library.
     let (at, kind) = unsafe { of(rkmessage) }.map_or((-1, NOT_AVAILABLE), |message| {
-        if message.raw.err == NO_ERROR || matches!(message.home, Home::Report) {
-            (message.timestamp, message.timestamp_type)
-        } else {
-            (-1, NOT_AVAILABLE)
-        }
+        if message.raw.err == NO_ERROR { (message.timestamp, message.timestamp_type) } else { (-1, NOT_AVAILABLE) }
     });
     if !tstype.is_null() {
         // SAFETY: a place of the caller's.

@@ -346,8 +346,7 @@ pub unsafe extern "C" fn rd_kafka_get_watermark_offsets(
         // SAFETY: null, or a client and a text.
         let (Some(handle), Some(topic)) = (unsafe { of(rk) }, unsafe { text(topic) }) else { return INVALID_ARG };
         let cached = handle.member.as_ref().and_then(|member| member.consumer().ok()?.cached_watermarks(topic, partition));
-        let Some(cached) = cached else { return crate::error::UNKNOWN_PARTITION };
-        let (first, end) = (cached.log_start_offset, cached.high_watermark);
+        let (first, end) = cached.map_or((None, None), |cached| (cached.log_start_offset, cached.high_watermark));
         // SAFETY: null or places of the caller's.
         unsafe { answer(low, high, first.unwrap_or(offset::INVALID), end.unwrap_or(offset::INVALID)) };
         NO_ERROR

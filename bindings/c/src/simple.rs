@@ -47,6 +47,9 @@ impl Legacy {
         if partition < 0 {
             return Err((UNKNOWN_PARTITION, libc::ESRCH));
         }
+        if !matches!(at, 0..|offset::BEGINNING| offset::END | offset::STORED) && at > offset::TAIL_BASE {
+            return Err((INVALID_ARG, libc::EINVAL));
+        }
         let key = TopicPartition::new(topic.name(), partition);
         let client = handle.client().map_err(told)?;
         let config: Vec<(&'static str, String)> = topic.config.iter().map(|(name, value)| (name, value.to_owned())).collect();

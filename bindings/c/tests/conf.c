@@ -95,10 +95,14 @@ static void lists(void) {
 static void errors(void) {
     const struct rd_kafka_err_desc *all;
     rd_kafka_error_t *error = rd_kafka_error_new(RD_KAFKA_RESP_ERR__STATE, "%s %d", "formatted", 7);
+    const char *unknown;
     size_t count;
     CHECK(!strcmp(rd_kafka_err2str(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT), "Local: Message timed out"), "text");
     CHECK(!strcmp(rd_kafka_err2name(RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN), "_ALL_BROKERS_DOWN"), "name");
     CHECK(!strcmp(rd_kafka_err2str((rd_kafka_resp_err_t)12345), "Err-12345?"), "unknown");
+    unknown = rd_kafka_err2str((rd_kafka_resp_err_t)12345);
+    CHECK(!strcmp(rd_kafka_err2name((rd_kafka_resp_err_t)23456), "ERR_23456?"), "unknown");
+    CHECK(!strcmp(unknown, "Err-12345?"), "both are used in one line: %s", unknown);
     CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE && !strcmp(rd_kafka_error_string(error), "formatted 7"), "object");
     CHECK(!rd_kafka_error_is_fatal(error) && !rd_kafka_error_is_retriable(error), "object");
     rd_kafka_error_destroy(error);
@@ -162,6 +166,7 @@ static void misuse(void) {
     rd_kafka_topic_partition_list_destroy(NULL);
     rd_kafka_metadata_destroy(NULL);
     CHECK(rd_kafka_poll(NULL, 0) == 0 && rd_kafka_outq_len(NULL) == 0, "null");
+    CHECK(!*rd_kafka_error_name(NULL) && !*rd_kafka_error_string(NULL) && !rd_kafka_rebalance_protocol(NULL), "null");
     CHECK(rd_kafka_flush(NULL, 0) == RD_KAFKA_RESP_ERR__INVALID_ARG, "null");
     CHECK(!rd_kafka_topic_new(NULL, "t", NULL) && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG, "null");
     CHECK(rd_kafka_subscribe(NULL, NULL) && rd_kafka_assign(NULL, NULL) && rd_kafka_commit(NULL, NULL, 0), "null");

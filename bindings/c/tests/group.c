@@ -61,8 +61,9 @@ static void commits_by_itself(const char *servers) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_message_t *message;
+    rd_kafka_error_t *error;
     rd_kafka_t *rk;
-    int64_t at;
+    int64_t at, low, high;
     set(conf, "bootstrap.servers", servers);
     set(conf, "group.id", TOPIC);
     set(conf, "auto.commit.interval.ms", "10");
@@ -82,6 +83,26 @@ static void commits_by_itself(const char *servers) {
     rd_kafka_message_destroy(message);
     CHECK(nothing == 2, "%d", nothing);
 
+    /* What is assigned can't be again, and what is not can't be taken away. */
+    list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_list_add(list, TOPIC, 0);
+    CHECK((error = rd_kafka_incremental_assign(rk, list)), "assigned twice");
+    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__CONFLICT, "%s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    list->elems[0].partition = 1;
+    CHECK((error = rd_kafka_incremental_unassign(rk, list)), "not assigned");
+    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__INVALID_ARG, "%s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    CHECK(!rd_kafka_get_watermark_offsets(rk, TOPIC, 1, &low, &high), "nothing is known");
+    CHECK(low == RD_KAFKA_OFFSET_INVALID && high == RD_KAFKA_OFFSET_INVALID, "%ld", (long)high);
+    /* Twice the same topic, or none. */
+    rd_kafka_topic_partition_list_add(list, TOPIC, -1);
+    CHECK(rd_kafka_subscribe(rk, list) == RD_KAFKA_RESP_ERR__INVALID_ARG, "the same topic twice");
+    rd_kafka_topic_partition_list_destroy(list);
+    list = rd_kafka_topic_partition_list_new(0);
+    CHECK(rd_kafka_subscribe(rk, list) == RD_KAFKA_RESP_ERR__INVALID_ARG, "no topic");
+    rd_kafka_topic_partition_list_destroy(list);
+
     for (at = 20; !commits; at++) {
         message = rd_kafka_consumer_poll(rk, 100);
         CHECK(!message || !message->err, "%s", rd_kafka_message_errstr(message));
@@ -98,6 +119,7 @@ static void commits_by_itself(const char *servers) {
     rd_kafka_message_destroy(message);
     CHECK(!rd_kafka_consumer_close(rk), "close");
     CHECK(committed_last == 31, "%ld", (long)committed_last);
+    CHECK(rd_kafka_consumer_close(rk) == RD_KAFKA_RESP_ERR__DESTROY, "closed twice");
     rd_kafka_destroy(rk);
 }
 

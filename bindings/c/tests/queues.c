@@ -108,6 +108,7 @@ static void topic_of_a_report(void) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t *topic;
+    rd_kafka_timestamp_type_t timestamp_type;
     rd_kafka_event_t *event = NULL;
     const rd_kafka_message_t *message;
     rd_kafka_t *rk;
@@ -123,6 +124,8 @@ static void topic_of_a_report(void) {
         CHECK((event = rd_kafka_queue_poll(queue, PATIENCE)), "a report");
     }
     message = rd_kafka_event_message_next(event);
+    CHECK(message->err && rd_kafka_message_timestamp(message, &timestamp_type) == -1, "no time of what is not there");
+    CHECK(timestamp_type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE, "%d", timestamp_type);
     rd_kafka_topic_destroy(topic);
     rd_kafka_queue_destroy(queue);
     rd_kafka_destroy(rk);

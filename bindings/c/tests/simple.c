@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
 
     /* Message by message, from the tail. */
     CHECK(!rd_kafka_consume(topic, 0, 0) && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION, "not started");
+    CHECK(rd_kafka_consume_start(topic, 0, -5) == -1 && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__INVALID_ARG, "no offset");
     CHECK(!rd_kafka_consume_start(topic, 0, RD_KAFKA_OFFSET_TAIL(10)), "%s", rd_kafka_err2str(rd_kafka_last_error()));
     CHECK(rd_kafka_consume_start(topic, 0, 0) == -1 && rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CONFLICT, "started twice");
     for (i = RECORDS - 10; i < RECORDS; i++) {
