@@ -771,12 +771,12 @@ int rd_kafka_error_is_fatal(const rd_kafka_error_t *error);
 int rd_kafka_error_is_retriable(const rd_kafka_error_t *error);
 
 /*
- rd_kafka_error_name.
+ rd_kafka_error_name: empty for a null.
  */
 const char *rd_kafka_error_name(const rd_kafka_error_t *error);
 
 /*
- rd_kafka_error_string.
+ rd_kafka_error_string: empty for a null.
  */
 const char *rd_kafka_error_string(const rd_kafka_error_t *error);
 
@@ -1244,7 +1244,7 @@ int rd_kafka_queue_poll_callback(rd_kafka_queue_t *rkqu, int timeout_ms);
 void rd_kafka_queue_yield(rd_kafka_queue_t *rkqu);
 
 /*
- rd_kafka_rebalance_protocol: NONE, EAGER or COOPERATIVE.
+ rd_kafka_rebalance_protocol: NONE, EAGER or COOPERATIVE; null without a group.
  */
 const char *rd_kafka_rebalance_protocol(struct rd_kafka_s *rk);
 
