@@ -70,20 +70,22 @@ function partitionOf(partition: unknown, isChosen: boolean, index: number, topic
   )
 }
 
+function checkPiece(what: string, piece: unknown, index: number, topic: string): void {
+  if (typeof piece === 'string' || piece === null || piece === undefined || bytesOf(piece) !== undefined) return
+  throw wrongPiece(what, piece, index, topic)
+}
+
 /** All that `Pack.add` would say of a message, before anything is added. Its partition may be for a partitioner to look at. */
 export function checkMessage(topic: string, message: Message, index: number, isChosen: boolean): void {
   checkValue(topic, message, index)
-  const check = (what: string, piece: unknown): void => {
-    if (typeof piece === 'string' || piece === null || piece === undefined || bytesOf(piece) !== undefined) return
-    throw wrongPiece(what, piece, index, topic)
-  }
   const { key, value, partition, timestamp, headers } = message
-  check('key', key)
-  check('value', value)
+  checkPiece('key', key, index, topic)
+  checkPiece('value', value, index, topic)
   if (!isChosen && partition !== undefined && partition !== null) partitionOf(partition, false, index, topic)
   if (timestamp !== undefined && timestamp !== null) timestampOf(timestamp, index, topic)
-  for (const [name, values] of Object.entries(headers ?? {})) {
-    for (const one of Array.isArray(values) ? values : [values]) check(`header "${name}"`, one)
+  if (!headers) return
+  for (const [name, values] of Object.entries(headers)) {
+    for (const one of Array.isArray(values) ? values : [values]) checkPiece(`header "${name}"`, one, index, topic)
   }
 }
 

@@ -349,7 +349,8 @@ export class Producer {
     const { topicMessages = [], acks = -1, timeout, compression = CompressionTypes.None } = batch
     for (const { topic, messages } of topicMessages) {
       checkMessages(topic, messages)
-      // Before anything is sent: all of a batch, or nothing.
+      // All of a batch or nothing; of one topic's it is so anyway.
+      if (topicMessages.length < 2) break
       messages.forEach((message, i) => checkMessage(topic, message, i, this.#partition !== undefined))
     }
     this.#checkConnected()
