@@ -62,9 +62,16 @@ pub(crate) fn describe_code(code: i16) -> (String, String) {
 }
 
 static TRANSLATED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static AIO_TRANSLATED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// A `KafkaException` as kafka-python's users know it; other exceptions stay what they are.
 pub(crate) fn translated(py: Python<'_>, error: PyErr) -> PyErr {
     let made = TRANSLATED.import(py, "ottla.kafka.errors", "translated").and_then(|make| make.call1((error.value(py),)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// A `KafkaException` as aiokafka's users know it; other exceptions stay what they are.
+pub(crate) fn aio_translated(py: Python<'_>, error: PyErr) -> PyErr {
+    let made = AIO_TRANSLATED.import(py, "ottla.aio.errors", "translated").and_then(|make| make.call1((error.value(py),)));
     made.map_or_else(|error| error, PyErr::from_value)
 }

@@ -252,7 +252,7 @@ unsafe fn answer(py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<Py<PyAn
         Outcome::Value(value) => return Ok(value.clone_ref(py)),
         Outcome::Failed(error) => {
             let error = Error::clone(error);
-            return Err(errors::translated(py, errors::raise(py, &error)));
+            return Err(errors::aio_translated(py, errors::raise(py, &error)));
         }
         Outcome::Raised(exception) => return Err(PyErr::from_value(exception.clone_ref(py).into_bound(py))),
         Outcome::Cancelled(message) => {
@@ -523,7 +523,7 @@ fn tell_unseen(py: Python<'_>, event_loop: &Py<PyAny>, error: &Error) {
     let told = PyDict::new(py);
     let tell = told
         .set_item("message", "a record's failure was never looked at")
-        .and_then(|()| told.set_item("exception", errors::translated(py, errors::raise(py, error)).into_value(py)))
+        .and_then(|()| told.set_item("exception", errors::aio_translated(py, errors::raise(py, error)).into_value(py)))
         .and_then(|()| event_loop.call_method1(py, "call_exception_handler", (told,)));
     if let Err(error) = tell {
         error.write_unraisable(py, None);

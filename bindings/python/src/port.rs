@@ -76,7 +76,7 @@ impl Wake for Ring {
 
 impl Port {
     pub(crate) fn queue(&self, py: Python<'_>) -> PyResult<&Queue<Woken>> {
-        self.queue.get().map_err(|error| errors::translated(py, errors::raise(py, &error)))
+        self.queue.get().map_err(|error| errors::aio_translated(py, errors::raise(py, &error)))
     }
 
     pub(crate) fn event_loop(&self, py: Python<'_>) -> Py<PyAny> {
@@ -121,7 +121,7 @@ impl Port {
             Poll::Ready(settle) => {
                 let outcome = match settle(py, running.consumer.as_ref().map(Py::get)) {
                     Ok(value) => Outcome::Value(value),
-                    Err(error) => Outcome::Raised(errors::translated(py, error).into_value(py).into_any()),
+                    Err(error) => Outcome::Raised(errors::aio_translated(py, error).into_value(py).into_any()),
                 };
                 running.answer.end(py, outcome).map(drop)
             }

@@ -100,8 +100,17 @@ impl SendingProducer {
         self.inner.get().ok_or_else(|| PyRuntimeError::new_err("KafkaProducer.__init__() was not called"))
     }
 
+    /// An error as the users of this kind of producer know it.
+    fn raised(&self, py: Python<'_>, error: &Error) -> PyErr {
+        let error = errors::raise(py, error);
+        match self.inner.get() {
+            Some(Inner { port: Some(_), .. }) => errors::aio_translated(py, error),
+            _ => errors::translated(py, error),
+        }
+    }
+
     fn leaving(&self, py: Python<'_>) -> PyResult<&Leaving> {
-        self.inner()?.kept.get().map_err(|error| errors::translated(py, errors::raise(py, &error)))
+        self.inner()?.kept.get().map_err(|error| self.raised(py, &error))
     }
 
     fn topic(&self, py: Python<'_>, object: *mut ffi::PyObject) -> PyResult<()> {
@@ -110,7 +119,7 @@ impl SendingProducer {
             // SAFETY: an argument of the call.
             let name = unsafe { text("topic", object)? };
             let topic = self.leaving(py)?.producer.topic(name);
-            let topic = topic.map_err(|error| errors::translated(py, errors::raise(py, &error)))?;
+            let topic = topic.map_err(|error| self.raised(py, &error))?;
             // SAFETY: an argument of the call, and the reference that the cache owned.
             unsafe {
                 let object = ffi::Py_NewRef(object);
@@ -147,7 +156,7 @@ impl SendingProducer {
             if error.kind() == ErrorKind::QueueFull && !may_wait {
                 return PyBufferError::new_err(error.to_string());
             }
-            errors::translated(py, errors::raise(py, &error))
+            self.raised(py, &error)
         })
     }
 
@@ -168,7 +177,7 @@ impl SendingProducer {
             let py = Python::assume_attached();
             let inner = self.inner()?;
             if self.state.with(py, |state| state.closed) {
-                return Err(errors::translated(py, errors::raise(py, &Error::new(ErrorKind::State, "KafkaProducer is closed"))));
+                return Err(self.raised(py, &Error::new(ErrorKind::State, "KafkaProducer is closed")));
             }
             let Given { topic, value, key, headers, partition, timestamp } = given;
             if topic.is_null() {

@@ -11,7 +11,7 @@ from .._later import later
 from ..kafka._consumer import ConsumerRebalanceListener, deserializer, matching, named, native, not_negative, strategies, told
 from ..kafka._options import properties, servers
 from ._loop import TURN, Port, call, unclosed
-from .errors import ConsumerStoppedError, IllegalOperation, IllegalStateError
+from .errors import BrokerResponseError, ConsumerStoppedError, IllegalOperation, IllegalStateError, of_commit
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
 _OWN = frozenset(
@@ -329,7 +329,10 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
             for partition, offset in offsets.items():
                 number, metadata, *_ = (offset, "") if isinstance(offset, int) else offset
                 made.append(_model.TopicPartition(partition[0], partition[1], number, metadata or None))
-        await call(_ottla.aio_commit, self._native, port.native, made)
+        try:
+            await call(_ottla.aio_commit, self._native, port.native, made)
+        except BrokerResponseError as error:
+            raise of_commit(error) from None
 
     async def committed(self, partition: TopicPartition) -> int | None:
         """What the group has committed, None if nothing."""

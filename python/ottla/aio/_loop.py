@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .. import _ottla
 from .._error import KafkaException
-from ..kafka.errors import KafkaConnectionError, KafkaTimeoutError, translated
+from .errors import KafkaConnectionError, KafkaTimeoutError, translated
 
 _T = TypeVar("_T")
 

@@ -11,7 +11,7 @@ from .. import _model, _ottla
 from .._error import KafkaException
 from .._later import later
 from ._options import properties
-from .errors import IllegalStateError, KafkaConfigurationError, translated
+from .errors import IllegalStateError, KafkaConfigurationError, of_commit, translated
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
 _OWN = frozenset({"key_deserializer", "value_deserializer", "consumer_timeout_ms", "max_poll_records", "partition_assignment_strategy"})
@@ -273,7 +273,10 @@ class KafkaConsumer(_ottla.Consumer):
         made = self._offsets(offsets)
         if made is None and not self._anything_consumed():
             return
-        call(_ottla.consumer_commit, self, None, made, False)
+        try:
+            _ottla.consumer_commit(self, None, made, False)
+        except KafkaException as exception:
+            raise of_commit(translated(exception)) from None
 
     def commit_async(
         self, offsets: dict[TopicPartition, OffsetAndMetadata] | None = None, callback: Any = None
