@@ -185,28 +185,28 @@ export class FetchedBatch {
     return headers
   }
 
-  /** What events tell of it; it has messages. */
-  process(): IBatchProcessEvent {
+  /** What events tell of it from a message on; it has messages. */
+  process(from: number): IBatchProcessEvent {
     const { topic, partition, count, high } = this
-    const [first, last] = [this.offset(0), this.next - 1]
+    const [first, last] = [this.offset(from), this.next - 1]
     return {
       topic,
       partition,
       highWatermark: String(high),
       offsetLag: String(Math.max(0, high - 1 - last)),
       offsetLagLow: String(Math.max(0, high - 1 - first)),
-      batchSize: count,
+      batchSize: count - from,
       firstOffset: offsetText(first),
       lastOffset: offsetText(last),
     }
   }
 
-  /** The batch as `eachBatch` gets it. */
-  toBatch(): Batch {
+  /** The batch as `eachBatch` gets it, from a message on. */
+  toBatch(from: number): Batch {
     const { topic, partition, high, next, count } = this
-    const messages: Message[] = new Array(count)
-    for (let i = 0; i < count; i++) messages[i] = new Message(this, i)
-    const first = count > 0 ? offsetText(this.offset(0)) : null
+    const messages: Message[] = new Array(count - from)
+    for (let i = from; i < count; i++) messages[i - from] = new Message(this, i)
+    const first = count > from ? offsetText(this.offset(from)) : null
     const lag = (offset: number): string => String(Math.max(0, high - 1 - offset))
     return {
       topic,

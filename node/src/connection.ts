@@ -1,6 +1,13 @@
 // What producers, consumers and admins have in common: a client of the cluster, and the properties that KafkaJS's options mean.
 
-import { KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded, RETRIED, notImplemented } from './errors'
+import {
+  KafkaJSConnectionClosedError,
+  KafkaJSConnectionError,
+  KafkaJSNonRetriableError,
+  KafkaJSNumberOfRetriesExceeded,
+  RETRIED,
+  notImplemented,
+} from './errors'
 import type { Instrumentation } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
@@ -46,6 +53,7 @@ export class Connection {
   /** The client's number while connected. */
   client: number | undefined
   #connecting: Promise<number> | undefined
+  #isDisconnected = false
   readonly logger: Logger
   /** Not held: who listens may hold the owner, which then could never be lost. */
   readonly #instrumentation: WeakRef<Instrumentation>
@@ -77,12 +85,21 @@ export class Connection {
     lost.register(owner, { connection: this, close })
   }
 
+  async #find(brokers: () => string[] | Promise<string[]>): Promise<string[]> {
+    try {
+      return await brokers()
+    } catch (e) {
+      const { message } = e as Error
+      throw new KafkaJSConnectionError(`Failed to connect: "config.brokers" threw: ${message}`, { cause: e as Error })
+    }
+  }
+
   async #open(): Promise<number> {
     const { config } = this
     for (const name of REFUSED) {
       if (config[name]) throw notImplemented(`The option "${name}" of Kafka`)
     }
-    const brokers = typeof config.brokers === 'function' ? await config.brokers() : config.brokers
+    const brokers = typeof config.brokers === 'function' ? await this.#find(config.brokers) : config.brokers
     if (!Array.isArray(brokers) || brokers.length === 0) {
       throw new KafkaJSNonRetriableError('Failed to connect: expected brokers array and got nothing')
     }
@@ -103,9 +120,16 @@ export class Connection {
 
   /** Connects, once however often it is called. */
   async connect(): Promise<number> {
+    this.#isDisconnected = false
     if (this.client !== undefined) return this.client
-    this.#connecting ??= this.#open().then(
+    if (this.#connecting !== undefined) return this.#connecting
+    const connecting: Promise<number> = this.#open().then(
       (client) => {
+        if (this.#connecting !== connecting) {
+          // Disconnected meanwhile.
+          native.clientClose(client)
+          return client
+        }
         this.client = client
         this.#connecting = undefined
         this.#trace()
@@ -114,15 +138,25 @@ export class Connection {
         return client
       },
       (e) => {
-        this.#connecting = undefined
+        if (this.#connecting === connecting) this.#connecting = undefined
         // As in KafkaJS: what was tried until the end, with the last failure as its cause.
-        throw e.retriable ? new KafkaJSNumberOfRetriesExceeded(e, RETRIED) : e
+        throw e.retriable && e.kind !== undefined ? new KafkaJSNumberOfRetriesExceeded(e, RETRIED) : e
       },
     )
-    return this.#connecting
+    this.#connecting = connecting
+    return connecting
   }
 
+  /** The client for a call, connected if nobody has yet. */
+  async use(): Promise<number> {
+    if (this.#isDisconnected) throw new KafkaJSConnectionClosedError('Closed connection')
+    return this.connect()
+  }
+
+  /** Closes the client; one that is being connected is closed when it comes. */
   disconnect(): void {
+    this.#isDisconnected = true
+    this.#connecting = undefined
     if (this.client === undefined) return
     native.clientClose(this.client)
     this.client = undefined

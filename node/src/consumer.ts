@@ -8,7 +8,7 @@ import { Instrumentation, type Listener, type RemoveInstrumentationEventListener
 import type { Logger } from './logger'
 import { native } from './native'
 import { DEFAULT_RETRY, cancellable } from './retry'
-import { Runner, type RunnerConfig } from './runner'
+import { Runner, type RunnerConfig, type Seeks, keyOf } from './runner'
 import { MessageIterator } from './stream'
 import type {
   ConsumerConfig,
@@ -53,7 +53,9 @@ function offsetOf(offset: unknown): bigint {
 
 function checkPartition(topic: unknown, partition: unknown): void {
   if (!topic) throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
-  if (typeof partition !== 'number' || Number.isNaN(partition)) {
+  // As in KafkaJS, whose own calls name them in text.
+  const isNumber = typeof partition === 'number' || (typeof partition === 'string' && partition.trim() !== '')
+  if (!isNumber || Number.isNaN(Number(partition))) {
     throw new KafkaJSNonRetriableError(`Invalid partition, expected a number received ${partition}`)
   }
 }
@@ -90,12 +92,15 @@ export class Consumer {
   readonly #topics = new Map<string, boolean>()
   readonly #given: Set<string>
   readonly #paused = new Map<string, Set<number> | 'all'>()
+  readonly #seeks: Seeks = new Map()
   #runner: Runner | undefined
   /** The core's consumer, and what it was told, between `run` and `stop`. */
   #isStarted = false
   #stopping: Promise<void> | undefined
   #restart: { cancel(): void } | undefined
   #iterator: MessageIterator | undefined
+  /** Counts how often it was stopped: who crashed before that does not start again. */
+  #stops = 0
 
   /** @internal */
   constructor(kafka: KafkaConfig, config: ConsumerConfig, logger: Logger) {
@@ -214,6 +219,7 @@ export class Consumer {
         given: this.#given,
         config,
         paused: this.#paused,
+        seeks: this.#seeks,
         retry: this.#retry,
         logger: this.#logger.namespace('Runner'),
         instrumentation: this.#instrumentation,
@@ -241,7 +247,10 @@ export class Consumer {
     const iterator = this.#iterator
     this.#iterator = undefined
     iterator?.interrupt()
-    await this.disconnect().catch((failed: Error) =>
+    const disconnected = this.disconnect()
+    const stops = this.#stops
+    const isStopped = (): boolean => this.#stops !== stops || this.#isStarted
+    await disconnected.catch((failed: Error) =>
       this.#logger.error(`Caught error when disconnecting the consumer: ${failed.message}`, { groupId }),
     )
     let cause: Error = e
@@ -257,7 +266,13 @@ export class Consumer {
         )
       }
     }
+    restart &&= !isStopped()
     this.#instrumentation.emit(EVENTS.CRASH, { error: e, groupId, restart })
+    // By the program: who waited for its crash no longer does.
+    if (isStopped()) {
+      iterator?.end()
+      return
+    }
     if (!restart) {
       iterator?.fail(e)
       return
@@ -275,6 +290,7 @@ export class Consumer {
   }
 
   stop = (): Promise<void> => {
+    this.#stops++
     this.#stopping ??= this.#stop().finally(() => {
       this.#stopping = undefined
     })
@@ -289,6 +305,9 @@ export class Consumer {
     this.#runner = undefined
     this.#iterator?.end()
     this.#iterator = undefined
+    // As in KafkaJS, whose next run knows nothing of them.
+    this.#paused.clear()
+    this.#seeks.clear()
     if (runner) {
       await runner.stop()
       this.#instrumentation.emit(EVENTS.STOP)
@@ -296,9 +315,8 @@ export class Consumer {
     this.#logger.info('Stopped', { groupId: this.#groupId })
   }
 
-  #running(): Runner {
-    if (this.#runner === undefined) throw new KafkaJSNonRetriableError(NOT_RUNNING)
-    return this.#runner
+  #checkStarted(): void {
+    if (!this.#isStarted) throw new KafkaJSNonRetriableError(NOT_RUNNING)
   }
 
   commitOffsets = async (offsets: TopicPartitionOffsetAndMetadata[] = []): Promise<void> => {
@@ -309,41 +327,45 @@ export class Consumer {
         throw new KafkaJSNonRetriableError(`Invalid offset metadata, expected string or null, received ${metadata}`)
       }
     }
-    const runner = this.#running()
-    if (offsets.length > 0) await runner.commit(offsets)
+    if (this.#runner === undefined) throw new KafkaJSNonRetriableError(NOT_RUNNING)
+    const numbered = offsets.map((one) => ({ ...one, partition: Number(one.partition) }))
+    if (offsets.length > 0) await this.#runner.commit(numbered)
   }
 
   seek = ({ topic, partition, offset }: TopicPartitionOffset): void => {
     checkPartition(topic, partition)
     const number = offsetOf(offset)
     if (number < -2n) throw new KafkaJSNonRetriableError('Offset must not be a negative number')
-    this.#running().seek(topic, partition, String(number))
+    this.#checkStarted()
+    // Before it has begun, or has the partition: once it has.
+    if (this.#runner === undefined) this.#seeks.set(keyOf(topic, Number(partition)), String(number))
+    else this.#runner.seek(topic, Number(partition), String(number))
   }
 
   pause = (topics: { topic: string; partitions?: number[] }[] = []): void => {
     checkPartitions(topics, 'pause')
-    const runner = this.#running()
+    this.#checkStarted()
     for (const { topic, partitions } of topics) {
       const before = this.#paused.get(topic)
       if (partitions === undefined) this.#paused.set(topic, 'all')
       else if (before !== 'all') this.#paused.set(topic, new Set([...(before ?? []), ...partitions]))
-      runner.applyPaused(topic)
+      this.#runner?.applyPaused(topic)
     }
   }
 
   resume = (topics: { topic: string; partitions?: number[] }[] = []): void => {
     checkPartitions(topics, 'resume')
-    const runner = this.#running()
+    this.#checkStarted()
     for (const { topic, partitions } of topics) {
       const before = this.#paused.get(topic)
       if (partitions === undefined) this.#paused.delete(topic)
       else if (before !== undefined) {
-        const left = before === 'all' ? new Set(runner.assigned(topic)) : before
+        const left = before === 'all' ? new Set(this.#runner?.assigned(topic)) : before
         for (const partition of partitions) left.delete(partition)
         if (left.size > 0) this.#paused.set(topic, left)
         else this.#paused.delete(topic)
       }
-      runner.applyPaused(topic)
+      this.#runner?.applyPaused(topic)
     }
   }
 
@@ -359,7 +381,7 @@ export class Consumer {
   }
 
   describeGroup = async (): Promise<GroupDescription> => {
-    const { groups } = await describeGroups(await this.#connection.connect(), [this.#groupId])
+    const { groups } = await describeGroups(await this.#connection.use(), [this.#groupId])
     return groups[0]
   }
 

@@ -55,8 +55,8 @@ export class OffsetTracker {
   /** Everything of a partition before an offset is done with, as far as its stretch of consuming goes. */
   resolve(partition: Partition, stretch: number, next: number): void {
     if (next <= partition.resolved || partition.stretch !== stretch) return
+    this.#resolvedSince += next - partition.resolved
     partition.resolved = next
-    this.#resolvedSince++
   }
 
   #pending(): Partition[] {

@@ -17,8 +17,15 @@ export class Partition {
   committed = -1
   /** The batch that is being handed out. */
   batch: FetchedBatch | undefined
+  /** The program has said of the batch which of its messages are done with. */
+  isTracked = false
+  /** How often in a row its handler has failed, and how long was waited after the last time. */
+  failures = 0
+  retryTime: number | undefined
   /** With several partitions at once: somebody goes through its batches. */
   isWorkedOn = false
+  /** Batches enough wait for it: the core hands out no more of it. */
+  isHeld = false
   /** Batches that wait for it: with several partitions at once. */
   readonly queue: FetchedBatch[] = []
   #waiters: (() => void)[] = []

@@ -27,6 +27,12 @@ const GOES_ON = new Set(['MaxPollExceeded'])
 /** What the program asked of `run`, or a loop that pulls. */
 export type RunnerConfig = ConsumerRunConfig & { iterator?: MessageIterator }
 
+/** Where to go on in partitions that are not assigned: offsets by topic and partition. */
+export type Seeks = Map<string, string>
+
+/** The key of a partition among others. */
+export const keyOf = (topic: string, partition: number): string => `${topic}:${partition}`
+
 export interface RunnerOptions {
   client: number
   groupId: string
@@ -36,6 +42,7 @@ export interface RunnerOptions {
   given: Set<string>
   config: RunnerConfig
   paused: Map<string, Set<number> | 'all'>
+  seeks: Seeks
   retry: Retry
   logger: Logger
   instrumentation: Instrumentation
@@ -58,11 +65,10 @@ export class Runner {
   #isTaking = false
   #joined: (() => void) | undefined
   #loop: Promise<void> | undefined
-  #wait: { cancel(): void } | undefined
+  /** Between two attempts. */
+  readonly #waits = new Set<{ cancel(): void }>()
   #sinceTurn = 0
   #toldAt = 0
-  #failures = 0
-  #retryTime: number | undefined
   #joinBegan = Date.now()
   /** Partitions that are being worked on, with several at once. */
   readonly #working = new Set<Promise<void>>()
@@ -118,12 +124,13 @@ export class Runner {
   async stop(): Promise<void> {
     if (this.#consumer < 0) return
     this.#isRunning = false
-    this.#wait?.cancel()
+    for (const wait of this.#waits) wait.cancel()
     this.#joined?.()
     const late = cancellable(STOP_MS)
     // What waits for a batch ends when the consumer is closed; handlers come to rest first.
     const resting = [...this.#partitions.values()].map((partition) => partition.atRest())
-    await Promise.race([Promise.all([...resting, this.#isTaking ? undefined : this.#loop]), late.elapsed])
+    const working = [...this.#working, this.#isTaking ? undefined : this.#loop]
+    await Promise.race([Promise.all([...resting, ...working]), late.elapsed])
     late.cancel()
     this.#flush()
     const consumer = this.#consumer
@@ -149,9 +156,7 @@ export class Runner {
           await this.#process(partition, batch)
         } else {
           this.#dispatch(partition, batch)
-          while (this.#isRunning && (this.#working.size >= concurrency || this.#queued() >= concurrency)) {
-            await Promise.race(this.#working)
-          }
+          while (this.#isRunning && this.#working.size >= concurrency) await Promise.race(this.#working)
         }
       }
     } catch (e) {
@@ -170,22 +175,23 @@ export class Runner {
     queueMicrotask(() => void this.#options.onCrash(e))
   }
 
-  #queued(): number {
-    let queued = 0
-    for (const partition of this.#partitions.values()) queued += partition.queue.length
-    return queued
-  }
-
   /** Several partitions at once, and of each one batch after the other. */
   #dispatch(partition: Partition, batch: FetchedBatch): void {
     partition.queue.push(batch)
-    if (partition.isWorkedOn) return
+    if (partition.isWorkedOn) {
+      // One is enough: others get their turn meanwhile.
+      this.#hold(partition, true)
+      return
+    }
     partition.isWorkedOn = true
     const work = (async () => {
       try {
         for (let next = partition.queue.shift(); next; next = partition.queue.shift()) {
+          if (partition.queue.length === 0) this.#hold(partition, false)
           await this.#process(partition, next)
         }
+        // Its queue may have been dropped.
+        this.#hold(partition, false)
       } catch (e) {
         this.#crash(e as Error)
       } finally {
@@ -225,7 +231,7 @@ export class Runner {
   }
 
   #partition(topic: string, number: number): Partition {
-    const key = `${topic}:${number}`
+    const key = keyOf(topic, number)
     let partition = this.#partitions.get(key)
     if (partition === undefined) {
       partition = new Partition(topic, number)
@@ -246,10 +252,20 @@ export class Runner {
   }
 
   applyPaused(topic: string): void {
-    for (const partition of this.#partitions.values()) {
-      if (partition.topic !== topic || partition.isRevoked) continue
-      native.consumerPause(this.#consumer, topic, partition.partition, this.#isPaused(partition))
-    }
+    for (const partition of this.#partitions.values()) if (partition.topic === topic) this.#applyPaused(partition)
+  }
+
+  #applyPaused(partition: Partition): void {
+    if (partition.isRevoked || this.#consumer < 0) return
+    const isPaused = partition.isHeld || this.#isPaused(partition)
+    native.consumerPause(this.#consumer, partition.topic, partition.partition, isPaused)
+  }
+
+  /** Has the core hand out no more of a partition whose batches wait for each other. */
+  #hold(partition: Partition, isHeld: boolean): void {
+    if (partition.isHeld === isHeld) return
+    partition.isHeld = isHeld
+    this.#applyPaused(partition)
   }
 
   // What the group asks.
@@ -260,9 +276,11 @@ export class Runner {
     if (kind === 'assigned') {
       for (const [topic, number] of partitions) {
         // A new one: what was taken under an earlier assignment has nothing to do with it.
-        this.#partitions.delete(`${topic}:${number}`)
+        this.#partitions.delete(keyOf(topic, number))
         const partition = this.#partition(topic, number)
         if (this.#isPaused(partition)) native.consumerPause(this.#consumer, topic, number, true)
+        const offset = this.#options.seeks.get(keyOf(topic, number))
+        if (offset !== undefined) this.seek(topic, number, offset)
       }
       answer()
       this.#hasJoined = true
@@ -286,7 +304,7 @@ export class Runner {
     const gone = (): void => {
       this.#flush()
       for (const partition of going) {
-        const key = `${partition.topic}:${partition.partition}`
+        const key = keyOf(partition.topic, partition.partition)
         if (this.#partitions.get(key) === partition) this.#partitions.delete(key)
       }
       answer()
@@ -357,80 +375,118 @@ export class Runner {
   }
 
   seek(topic: string, partition: number, offset: string): void {
-    const known = this.#partitions.get(`${topic}:${partition}`)
+    const { seeks } = this.#options
+    const known = this.#partitions.get(keyOf(topic, partition))
     if (known === undefined || known.isRevoked) {
-      // As KafkaJS has it: what this member does not have is another's to seek in.
-      this.#options.logger.warn('Seeking in a partition that this member does not have', { topic, partition })
+      // As KafkaJS has it: once it is assigned.
+      seeks.set(keyOf(topic, partition), offset)
       return
     }
+    seeks.delete(keyOf(topic, partition))
     native.consumerSeek(this.#consumer, topic, partition, offset)
     known.isStale = true
     known.stretch++
     known.resolved = -1
     known.committed = -1
-    known.queue.length = 0
+    this.#dropQueue(known)
+  }
+
+  /** A batch that nobody handles: the core lets go of it, unconsumed. */
+  #drop(batch: FetchedBatch): void {
+    if (this.#consumer >= 0) native.consumerProgress(this.#consumer, batch.number, -1, true)
+  }
+
+  #dropQueue(partition: Partition): void {
+    for (const batch of partition.queue) this.#drop(batch)
+    partition.queue.length = 0
   }
 
   // Handing out.
 
   async #process(partition: Partition, batch: FetchedBatch): Promise<void> {
-    const { instrumentation, config } = this.#options
-    // A batch from before a seek or a rebalance: the core tells.
-    if (native.consumerProgress(this.#consumer, batch.number, -1, false) & STALE) {
-      native.consumerProgress(this.#consumer, batch.number, -1, true)
+    // Stopped meanwhile, or a batch from before a seek or a rebalance: the core tells.
+    if (!this.#isRunning || native.consumerProgress(this.#consumer, batch.number, -1, false) & STALE) {
+      this.#drop(batch)
       return
     }
     partition.isStale = false
     partition.batch = batch
-    const { stretch } = partition
     if (partition.resolved < 0) partition.committed = partition.resolved = batch.first
+    try {
+      while (await this.#hand(partition, batch)) {
+        // A handler that does nothing must not keep all others waiting.
+        await turn()
+        this.#progress(partition, batch, false)
+      }
+    } finally {
+      partition.batch = undefined
+      const left = partition.resolved < batch.next && !partition.isStale
+      this.#progress(partition, batch, true)
+      // What is left of the batch comes again: taken, it is not handed out a second time by itself.
+      if (left && !partition.isRevoked && this.#isRunning) {
+        this.#dropQueue(partition)
+        native.consumerSeek(this.#consumer, batch.topic, batch.partition, offsetText(partition.resolved))
+      }
+    }
+  }
+
+  /** Hands out what is not done with of a batch, once. Whether what is left then is to be handed out from here again. */
+  async #hand(partition: Partition, batch: FetchedBatch): Promise<boolean> {
+    const { instrumentation, config } = this.#options
+    const { stretch } = partition
+    const isOver = (): boolean => partition.isStale || partition.isRevoked || !this.#isRunning
+    let from = 0
+    while (from < batch.count && batch.offset(from) < partition.resolved) from++
+    if (isOver() || (from > 0 && from === batch.count)) {
+      if (!isOver()) this.#offsets.resolve(partition, stretch, batch.next)
+      return false
+    }
+    partition.isTracked = false
     const began = Date.now()
     const told =
       batch.count > 0 &&
       (instrumentation.hears(EVENTS.START_BATCH_PROCESS) || instrumentation.hears(EVENTS.END_BATCH_PROCESS))
-        ? batch.process()
+        ? batch.process(from)
         : undefined
     if (told) instrumentation.emit(EVENTS.START_BATCH_PROCESS, told)
     let failure: unknown
     let isWhole = false
     try {
-      if (config.iterator) isWhole = await this.#eachPulled(partition, batch, config.iterator)
-      else if (config.eachBatch) isWhole = await this.#eachBatch(partition, batch)
-      else isWhole = await this.#eachMessage(partition, batch)
+      if (config.iterator) isWhole = await this.#eachPulled(partition, batch, from, config.iterator)
+      else if (config.eachBatch) isWhole = await this.#eachBatch(partition, batch, from)
+      else isWhole = await this.#eachMessage(partition, batch, from)
     } catch (e) {
       failure = e ?? new Error('A handler threw nothing')
     }
     if (isWhole && !failure) this.#offsets.resolve(partition, stretch, batch.next)
-    partition.batch = undefined
     partition.rest()
-    const left = partition.resolved < batch.next && !partition.isStale
-    this.#progress(partition, batch, true)
-    // What is left of the batch comes again: taken, it is not handed out a second time by itself.
-    if (left && !partition.isRevoked && this.#isRunning) {
-      partition.queue.length = 0
-      native.consumerSeek(this.#consumer, batch.topic, batch.partition, offsetText(partition.resolved))
+    if (failure) {
+      this.#progress(partition, batch, false)
+      await this.#failed(partition, failure)
+    } else {
+      partition.failures = 0
+      partition.retryTime = undefined
+      if (told) instrumentation.emit(EVENTS.END_BATCH_PROCESS, { ...told, duration: Date.now() - began })
+      if (this.#isRunning) this.#offsets.autoCommit()
     }
-    if (failure) return this.#failed(failure)
-    this.#failures = 0
-    this.#retryTime = undefined
-    if (told) instrumentation.emit(EVENTS.END_BATCH_PROCESS, { ...told, duration: Date.now() - began })
-    if (this.#isRunning) this.#offsets.autoCommit()
+    return partition.resolved < batch.next && !isOver() && !this.#isPaused(partition)
   }
 
   /** A handler threw: again after a while, as often as `retry` says, then the consumer crashes. */
-  async #failed(e: unknown): Promise<void> {
+  async #failed(partition: Partition, e: unknown): Promise<void> {
     const { retry } = this.#options
     const error = e instanceof Error ? e : new KafkaJSError(String(e))
     if (this.#isRunning) await this.#offsets.autoCommitBeforeRetry()
     if (!isRetriable(error)) throw new KafkaJSNonRetriableError(error, { cause: error.cause ?? error })
-    this.#retryTime = nextRetryTime(retry, this.#retryTime)
-    if (this.#failures >= retry.retries) {
-      throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: this.#failures, retryTime: this.#retryTime })
-    }
-    this.#failures++
-    const waiting = cancellable(this.#retryTime)
-    this.#wait = waiting
+    partition.retryTime = nextRetryTime(retry, partition.retryTime)
+    const { failures, retryTime } = partition
+    if (failures >= retry.retries) throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount: failures, retryTime })
+    partition.failures++
+    if (!this.#isRunning) return
+    const waiting = cancellable(retryTime)
+    this.#waits.add(waiting)
     await waiting.elapsed
+    this.#waits.delete(waiting)
   }
 
   #payloadTools(partition: Partition): { heartbeat(): Promise<void>; pause(): () => void } {
@@ -463,13 +519,13 @@ export class Runner {
   }
 
   /** Hands out message by message; whether all were. */
-  async #eachMessage(partition: Partition, batch: FetchedBatch): Promise<boolean> {
+  async #eachMessage(partition: Partition, batch: FetchedBatch, from: number): Promise<boolean> {
     const eachMessage = this.#options.config.eachMessage
     const { topic, partition: number } = batch
     const { stretch } = partition
     const tools = this.#payloadTools(partition)
     const hasThreshold = Boolean(this.#options.config.autoCommitThreshold ?? this.#options.config.autoCommitInterval)
-    for (let i = 0; i < batch.count; i++) {
+    for (let i = from; i < batch.count; i++) {
       const offset = batch.offset(i)
       let hasWaited = false
       try {
@@ -517,11 +573,16 @@ export class Runner {
   }
 
   /** Lets a loop pull message by message; whether it got all. */
-  async #eachPulled(partition: Partition, batch: FetchedBatch, iterator: MessageIterator): Promise<boolean> {
+  async #eachPulled(
+    partition: Partition,
+    batch: FetchedBatch,
+    from: number,
+    iterator: MessageIterator,
+  ): Promise<boolean> {
     if (batch.count === 0) return true
     const { stretch } = partition
     // The last one that the loop got, and the last one that is done with.
-    let [got, done] = [-1, -1]
+    let [got, done] = [from - 1, from - 1]
     let isOver = false
     try {
       return await new Promise<boolean>((resolve, reject) => {
@@ -562,7 +623,7 @@ export class Runner {
   }
 
   /** Hands out the batch as one; whether it counts as a whole. */
-  async #eachBatch(partition: Partition, batch: FetchedBatch): Promise<boolean> {
+  async #eachBatch(partition: Partition, batch: FetchedBatch, from: number): Promise<boolean> {
     const { config } = this.#options
     if (batch.count === 0) return true
     const { stretch } = partition
@@ -570,9 +631,10 @@ export class Runner {
     const last = batch.offset(batch.count - 1)
     try {
       const handled = config.eachBatch?.({
-        batch: batch.toBatch(),
+        batch: batch.toBatch(from),
         resolveOffset: (text) => {
           const offset = Number(text)
+          partition.isTracked = true
           this.#offsets.resolve(partition, stretch, offset >= last ? batch.next : offset + 1)
         },
         heartbeat,
@@ -588,7 +650,8 @@ export class Runner {
         },
         uncommittedOffsets: () => this.#offsets.uncommitted(),
         isRunning: () => this.#isRunning,
-        isStale: () => partition.isStale,
+        // As in KafkaJS: a rebalance is told by `heartbeat`, which throws.
+        isStale: () => partition.stretch !== stretch,
       })
       if (isThenable(handled)) {
         partition.isBusy = true
@@ -609,7 +672,9 @@ export class Runner {
       this.#sinceTurn = 0
       await turn()
     }
-    return config.eachBatchAutoResolve ?? true
+    // Who was told to come to an end, and has said what is done with, has done no more than that.
+    const isBroken = partition.isStale || partition.isRevoked || !this.#isRunning
+    return (config.eachBatchAutoResolve ?? true) && !(isBroken && partition.isTracked)
   }
 
   #logFailure(name: string, e: unknown, where: object): void {

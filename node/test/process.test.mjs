@@ -44,6 +44,63 @@ test('a process whose clients are closed ends', async (t) => {
   assert.deepEqual(ended, { code: 0, signal: null, out: 'closed\n', err: '' })
 })
 
+for (const begin of [
+  'const it = kafka.producer(); it.connect()',
+  'const it = kafka.admin(); it.connect()',
+  "const it = kafka.consumer({ groupId: 'g' }); it.connect()",
+  "const it = kafka.consumer({ groupId: 'g' }); await it.subscribe({ topic: 't' }); it.run({ eachMessage: () => {} })",
+]) {
+  test(`a process whose client was disconnected while it connected ends: ${begin}`, async (t) => {
+    const { broker } = await cluster(t, { topics: ['t:1'] })
+    broker.addFault({ api: 'ApiVersions', delayMs: 100, times: 2 })
+    const ended = await program(`${begin}; await it.disconnect(); console.log('disconnected')`, broker.brokers)
+    assert.deepEqual(ended, { code: 0, signal: null, out: 'disconnected\n', err: '' })
+  })
+}
+
+test('a worker that exits sends what is its own, and leaves alone what is others’', async (t) => {
+  const { broker, kafka } = await cluster(t, { topics: ['t:1', 'u:1'] })
+  const producer = await producerOf(t, kafka)
+  const fault = broker.addFault({ api: 'Produce', topic: 't', delayMs: 3000, times: 1 })
+  const sent = producer.send({ topic: 't', messages: [{ value: 'slow' }] })
+  const source = main(
+    `
+    const producer = kafka.producer()
+    await producer.connect()
+    producer.send({ topic: 'u', messages: [{ value: 'last words' }] })
+    process.exit(0)
+    `,
+    broker.brokers,
+  )
+  const worker = new Worker(source, { eval: true, stderr: true })
+  let err = ''
+  worker.stderr.on('data', (data) => (err += data))
+  await once(worker, 'exit')
+  assert.equal(err, '')
+  const [{ message }] = await readAll(t, kafka, 'u', 1)
+  assert.equal(message.value.toString(), 'last words')
+  assert.ok(fault.hits <= 1)
+  await sent
+})
+
+test('the addon may be loaded twice', async (t) => {
+  const { broker } = await cluster(t, { topics: ['t:1'] })
+  const ended = await program(
+    `
+    const producer = kafka.producer()
+    await producer.connect()
+    for (const key of Object.keys(require.cache)) delete require.cache[key]
+    const again = require('ottla')
+    const other = new again.Kafka({ brokers: ${JSON.stringify(broker.brokers)}, logLevel: again.logLevel.NOTHING }).producer()
+    await other.connect()
+    for (const one of [producer, other]) console.log((await one.send({ topic: 't', messages: [{ value: 'v' }] })).length)
+    await Promise.all([producer.disconnect(), other.disconnect()])
+    `,
+    broker.brokers,
+  )
+  assert.deepEqual(ended, { code: 0, signal: null, out: '1\n1\n', err: '' })
+})
+
 test('a process that exits with messages on their way sends them', async (t) => {
   const { broker, kafka } = await cluster(t, { topics: ['t:1'] })
   const ended = await program(

@@ -47,3 +47,18 @@ test('faults strike, are counted and removed, and wrong words are told', async (
   await broker.stop()
   assert.throws(() => broker.createTopic('late'), /stopped/)
 })
+
+test('what is left of a broker that was stopped does nothing to another', async (t) => {
+  const first = await Broker.start({ topics: ['a:1'] })
+  const old = first.addFault({ api: 'Metadata', error: 5, times: 1 })
+  await first.stop()
+  const { broker, kafka } = await cluster(t, { topics: ['b:1'] })
+  const fault = broker.addFault({ api: 'Produce', error: 6, times: 3 })
+  assert.throws(() => old.remove(), /stopped/)
+  assert.throws(() => first.createTopic('evil', 1), /stopped/)
+  assert.ok(fault.remove())
+  const admin = kafka.admin()
+  atEnd(t, () => admin.disconnect())
+  await admin.connect()
+  assert.deepEqual(await admin.listTopics(), ['b'])
+})

@@ -86,13 +86,18 @@ pub fn longest() -> Option<Duration> {
     left().iter().map(|leaving| leaving.limit()).max()
 }
 
-/// Sends what all producers have, each for its limit at the longest, counted from now; `serve` is called for each of them in
+/// [`flush`] for all producers on the list.
+pub fn flush_all(serve: &mut dyn FnMut()) -> u64 {
+    flush(left(), serve)
+}
+
+/// Sends what these producers have, each for its limit at the longest, counted from now; `serve` is called for each of them in
 /// between, to take reports off its queue, for those faces to which what is not reported counts as not sent. Answers with how many
 /// records are lost.
-pub fn flush_all(serve: &mut dyn FnMut()) -> u64 {
+pub fn flush(leaving: Vec<Arc<dyn Leaves>>, serve: &mut dyn FnMut()) -> u64 {
     let begin = Instant::now();
     let mut all = 0;
-    for leaving in left() {
+    for leaving in leaving {
         let producers = leaving.producers();
         let mut flush = pin!(async {
             for producer in &producers {

@@ -133,8 +133,11 @@ unsafe extern "C" fn gone(_data: *mut c_void) {
     }
 }
 
-/// Starts the loop of this thread's environment.
+/// Starts the loop of this thread's environment, unless it was: who loads the addon a second time uses the same one.
 pub(crate) fn start(env: sys::napi_env) {
+    if current().is_some() {
+        return;
+    }
     let mut function = null_mut();
     // SAFETY: a name, no JavaScript function but a callback of ours, an unbounded queue that the flag keeps at one.
     unsafe {

@@ -9,39 +9,60 @@ use crate::client::ClientHandle;
 use crate::consumer::ConsumerHandle;
 use crate::producer::ProducerHandle;
 
-/// Values by number. A number is used again once its value was removed.
+/// The low bits of a number are a place, the others count who had it: who still holds the number of a value that was removed finds
+/// nothing, not another's.
+const PLACE_BITS: u32 = 20;
+const TURNS: u32 = 1 << (u32::BITS - PLACE_BITS);
+
+struct Slot<T> {
+    turn: u32,
+    value: Option<T>,
+}
+
+/// Values by number.
 pub(crate) struct Slots<T> {
-    values: Vec<Option<T>>,
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Self { values: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new() }
     }
 
+    /// The value's number. More than a million at once find no place: such a value is dropped, and its number leads to nothing.
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        if let Some(at) = self.free.pop()
-            && let Some(slot) = self.values.get_mut(at as usize)
-        {
-            *slot = Some(value);
-            return at;
-        }
-        self.values.push(Some(value));
-        u32::try_from(self.values.len() - 1).unwrap_or(u32::MAX)
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None => {
+                let place = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+                if place >= (1 << PLACE_BITS) - 1 {
+                    return u32::MAX;
+                }
+                self.slots.push(Slot { turn: 0, value: None });
+                place
+            }
+        };
+        let Some(slot) = self.slots.get_mut(place as usize) else { return u32::MAX };
+        slot.value = Some(value);
+        slot.turn << PLACE_BITS | place
     }
 
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
-        self.values.get(at as usize)?.as_ref()
+        let slot = self.slots.get((at & ((1 << PLACE_BITS) - 1)) as usize)?;
+        slot.value.as_ref().filter(|_| slot.turn == at >> PLACE_BITS)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.values.iter().flatten()
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
     pub(crate) fn remove(&mut self, at: u32) -> Option<T> {
-        let value = self.values.get_mut(at as usize)?.take()?;
-        self.free.push(at);
+        let place = at & ((1 << PLACE_BITS) - 1);
+        let slot = self.slots.get_mut(place as usize).filter(|slot| slot.turn == at >> PLACE_BITS)?;
+        let value = slot.value.take()?;
+        slot.turn = (slot.turn + 1) % TURNS;
+        self.free.push(place);
         Some(value)
     }
 }

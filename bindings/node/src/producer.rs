@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use napi::{Env, sys};
 use napi_derive::napi;
 use ottla::{DeliveryReport, Error, ErrorKind, Record, TopicProducer};
-use ottla_bindings::exit::{self, Leaving};
+use ottla_bindings::exit::{self, Leaves, Leaving};
 use ottla_bindings::fork::Kept;
 use ottla_bindings::{Outstanding, Queue};
 
@@ -71,6 +71,20 @@ struct Scratch {
     wide: bool,
 }
 
+/// More than that is not kept for the next send.
+const KEPT: usize = 1 << 20;
+
+impl Scratch {
+    fn shrink(&mut self) {
+        self.text.clear();
+        self.text.shrink_to(KEPT);
+        self.units.clear();
+        self.units.shrink_to(KEPT);
+        self.lengths.clear();
+        self.lengths.shrink_to(KEPT);
+    }
+}
+
 /// See the module's page.
 pub(crate) struct ProducerHandle {
     kept: Arc<Kept<Leaving>>,
@@ -111,6 +125,7 @@ impl ProducerHandle {
         }
         if send.messages == 0 {
             self.settle(send.id, 0, |_| {});
+            self.wake_teller();
         }
     }
 
@@ -137,6 +152,10 @@ impl ProducerHandle {
         self.settle(id, records, |sending| {
             sending.error.get_or_insert(error);
         });
+        self.wake_teller();
+    }
+
+    fn wake_teller(&self) {
         let waker = self.waker.borrow().clone();
         if let Some(waker) = waker {
             waker.wake();
@@ -363,7 +382,6 @@ pub fn producer_create(env: Env, client: u32, properties: Vec<String>) -> napi::
     let queue = reports.clone();
     producer.reports().relay_to(Some(Arc::new(move |report| queue.push(report))));
     let kept = Arc::new(Kept::new(Leaving { producer, outstanding: Outstanding::default(), limit }));
-    exit::register(Arc::downgrade(&kept));
     let handle = Rc::new(ProducerHandle {
         kept,
         topics: RefCell::default(),
@@ -450,14 +468,16 @@ pub fn producer_close(producer: u32) -> napi::Result<Answer> {
     })
 }
 
-/// What producers have is sent, each within its bound. Answers with how many records are lost. Blocks: for the end of the
+/// What this thread's producers have is sent, each within its bound. Answers with how many records are lost. Blocks: for the end of the
 /// process.
 #[napi(catch_unwind)]
 pub fn flush_at_exit() -> f64 {
     let begin = Instant::now();
     let mut limit = Duration::ZERO;
     loop {
-        let lost = exit::flush_all(&mut || {
+        let mut leaving = Vec::new();
+        handles::each_producer(|handle| leaving.push(handle.kept.clone() as Arc<dyn Leaves>));
+        let lost = exit::flush(leaving, &mut || {
             // What waits for room is carried on with.
             if let Some(current) = event_loop::current() {
                 current.run_woken();
@@ -507,6 +527,7 @@ pub(crate) unsafe extern "C" fn send(env: sys::napi_env, info: sys::napi_callbac
             *wide = utf8.len() != units.len();
             handle.take(lengths, utf8, bytes);
         }
+        scratch.shrink();
         handle.scratch.replace(scratch);
         raw::undefined(env)
     })
