@@ -993,6 +993,11 @@ rd_kafka_resp_err_t rd_kafka_list_groups(struct rd_kafka_s *rk,
 void rd_kafka_log_print(const struct rd_kafka_s *rk, int level, const char *fac, const char *buf);
 
 /*
+ rd_kafka_log_syslog: sends a line to the system's log.
+ */
+void rd_kafka_log_syslog(const struct rd_kafka_s *rk, int level, const char *fac, const char *buf);
+
+/*
  rd_kafka_mem_calloc: zeroed memory of C's allocator.
  */
 void *rd_kafka_mem_calloc(struct rd_kafka_s *_rk, size_t num, size_t size);
@@ -1013,9 +1018,9 @@ void *rd_kafka_mem_malloc(struct rd_kafka_s *_rk, size_t size);
 char *rd_kafka_memberid(const struct rd_kafka_s *rk);
 
 /*
- rd_kafka_message_broker_id: -1, unknown.
+ rd_kafka_message_broker_id: whom a message was fetched from; -1 if it was not.
  */
-int32_t rd_kafka_message_broker_id(const rd_kafka_message_t *_rkmessage);
+int32_t rd_kafka_message_broker_id(const rd_kafka_message_t *rkmessage);
 
 /*
  rd_kafka_message_destroy.
@@ -1046,6 +1051,16 @@ int64_t rd_kafka_message_latency(const rd_kafka_message_t *_rkmessage);
  rd_kafka_message_leader_epoch: -1 if unknown.
  */
 int32_t rd_kafka_message_leader_epoch(const rd_kafka_message_t *rkmessage);
+
+/*
+ rd_kafka_message_produce_errstr: why a record was not delivered; null if it was, or if nothing more is known than the code.
+ */
+const char *rd_kafka_message_produce_errstr(const rd_kafka_message_t *rkmessage);
+
+/*
+ rd_kafka_message_set_headers: replace those that the message has, and become the message's own.
+ */
+void rd_kafka_message_set_headers(rd_kafka_message_t *rkmessage, rd_kafka_headers_t *hdrs);
 
 /*
  rd_kafka_message_status: whether a record that a report is about is in the log.
@@ -1085,6 +1100,76 @@ void rd_kafka_mock_cluster_destroy(rd_kafka_mock_cluster_t *mcluster);
  rd_kafka_mock_cluster_new: of so many brokers; null if it can't be had. Topics have four partitions where nobody says.
  */
 rd_kafka_mock_cluster_t *rd_kafka_mock_cluster_new(struct rd_kafka_s *_rk, int broker_cnt);
+
+/*
+ rd_kafka_msg_partitioner_consistent: by the CRC-32 of the key.
+ */
+int32_t rd_kafka_msg_partitioner_consistent(const rd_kafka_topic_t *_rkt,
+                                            const void *key,
+                                            size_t keylen,
+                                            int32_t partition_cnt,
+                                            void *_rkt_opaque,
+                                            void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_consistent_random: by the CRC-32 of the key; any partition without one.
+ */
+int32_t rd_kafka_msg_partitioner_consistent_random(const rd_kafka_topic_t *_rkt,
+                                                   const void *key,
+                                                   size_t keylen,
+                                                   int32_t partition_cnt,
+                                                   void *_rkt_opaque,
+                                                   void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_fnv1a: by the FNV-1a of the key.
+ */
+int32_t rd_kafka_msg_partitioner_fnv1a(const rd_kafka_topic_t *_rkt,
+                                       const void *key,
+                                       size_t keylen,
+                                       int32_t partition_cnt,
+                                       void *_rkt_opaque,
+                                       void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_fnv1a_random: by the FNV-1a of the key; any partition without one.
+ */
+int32_t rd_kafka_msg_partitioner_fnv1a_random(const rd_kafka_topic_t *_rkt,
+                                              const void *key,
+                                              size_t keylen,
+                                              int32_t partition_cnt,
+                                              void *_rkt_opaque,
+                                              void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_murmur2: by Java's murmur2 of the key.
+ */
+int32_t rd_kafka_msg_partitioner_murmur2(const rd_kafka_topic_t *_rkt,
+                                         const void *key,
+                                         size_t keylen,
+                                         int32_t partition_cnt,
+                                         void *_rkt_opaque,
+                                         void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_murmur2_random: by Java's murmur2 of the key; any partition without one.
+ */
+int32_t rd_kafka_msg_partitioner_murmur2_random(const rd_kafka_topic_t *_rkt,
+                                                const void *key,
+                                                size_t keylen,
+                                                int32_t partition_cnt,
+                                                void *_rkt_opaque,
+                                                void *_msg_opaque);
+
+/*
+ rd_kafka_msg_partitioner_random: any partition.
+ */
+int32_t rd_kafka_msg_partitioner_random(const rd_kafka_topic_t *_rkt,
+                                        const void *key,
+                                        size_t keylen,
+                                        int32_t partition_cnt,
+                                        void *_rkt_opaque,
+                                        void *_msg_opaque);
 
 /*
  rd_kafka_name.
@@ -1280,6 +1365,11 @@ void rd_kafka_set_log_level(struct rd_kafka_s *rk, int level);
  rd_kafka_set_log_queue: with log.queue, where lines of the log go; a null is the main queue.
  */
 rd_kafka_resp_err_t rd_kafka_set_log_queue(struct rd_kafka_s *rk, rd_kafka_queue_t *rkqu);
+
+/*
+ rd_kafka_set_logger: where the lines of a client go from now on; null: nowhere.
+ */
+void rd_kafka_set_logger(struct rd_kafka_s *rk, ottla_log_cb func);
 
 /*
  rd_kafka_subscribe: the partitions in the list do not count, only the topics; ^ begins a regular expression.

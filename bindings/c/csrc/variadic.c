@@ -8,8 +8,8 @@
 
 #include "prelude.h"
 
-/* Defined in Rust: an error object from a text that is ready. */
-rd_kafka_error_t *ottla_error_from_text(rd_kafka_resp_err_t code, const char *text);
+/* Defined in Rust: an error object from a text that is ready. Hidden here, it is not exported. */
+__attribute__((visibility("hidden"))) rd_kafka_error_t *ottla_error_from_text(rd_kafka_resp_err_t code, const char *text);
 rd_kafka_error_t *rd_kafka_produceva(rd_kafka_t *rk, const rd_kafka_vu_t *vus, size_t cnt);
 rd_kafka_resp_err_t rd_kafka_error_code(const rd_kafka_error_t *error);
 void rd_kafka_error_destroy(rd_kafka_error_t *error);

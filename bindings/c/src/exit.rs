@@ -9,7 +9,7 @@ use ottla_bindings::exit::{self, Leaves};
 
 use crate::boundary::caught;
 use crate::handle::{lock, rd_kafka_s};
-use crate::misc::{log_line, print};
+use crate::misc::{Logger, log_line, print};
 use crate::signals;
 
 /// The process ends: nothing of the application's is called any more that it does not poll for.
@@ -39,11 +39,10 @@ impl Leaves for rd_kafka_s {
     }
 
     fn lost(&self, outstanding: u64) -> u64 {
-        let callbacks = &self.conf.callbacks;
         let failed = self.outlet.as_ref().map_or(0, |outlet| outlet.failed_at_exit.load(Ordering::Relaxed));
         let records = outstanding + failed;
-        if records > 0 && self.log_level.load(Ordering::Relaxed) >= WARNING && (callbacks.log.is_some() || !callbacks.log_is_set)
-        {
+        let is_logged = self.log_level.load(Ordering::Relaxed) >= WARNING && !matches!(self.logger(), Logger::Silent);
+        if records > 0 && is_logged {
             let limit = self.limit().as_millis();
             let words = format!("{records} records were not delivered within the {limit} ms of exit.timeout.ms, and are lost");
             print(&log_line(WARNING, "EXIT", self.name(), &words));

@@ -22,7 +22,7 @@ use crate::error::{self, FATAL, INVALID_ARG, NO_ERROR, TIMED_OUT, code, told};
 use crate::event;
 use crate::exit;
 use crate::member::Member;
-use crate::misc::{log_line, print};
+use crate::misc::{Logger, log_line, print};
 use crate::op::Op;
 use crate::produce::Outlet;
 use crate::queue::rd_kafka_queue_s;
@@ -57,6 +57,8 @@ pub struct rd_kafka_s {
     pub(crate) controller: AtomicI32,
     /// Up to which level lines are logged.
     pub(crate) log_level: AtomicI32,
+    /// What the application set for its lines since it was made.
+    logger: Mutex<Option<Logger>>,
     /// The application has destroyed it, perhaps from a callback: nothing is called any more.
     gone: AtomicBool,
 }
@@ -128,6 +130,7 @@ impl rd_kafka_s {
                 statistics: Statistics::new(&name, client_id, role),
                 controller: AtomicI32::new(-1),
                 log_level: AtomicI32::new(conf.own("log_level").parse().unwrap_or(6)),
+                logger: Mutex::default(),
                 gone: AtomicBool::new(false),
             }
         });
@@ -181,6 +184,18 @@ impl rd_kafka_s {
     /// Whether the application has destroyed it.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
+    }
+
+    /// Where lines of the log go, unless a queue takes them.
+    pub(crate) fn logger(&self) -> Logger {
+        let callbacks = &self.conf.callbacks;
+        let configured = || if callbacks.log_is_set { Logger::of(callbacks.log) } else { Logger::Prints };
+        lock(&self.logger).unwrap_or_else(configured)
+    }
+
+    /// Lines of the log go there from now on.
+    pub(crate) fn set_logger(&self, logger: Logger) {
+        *lock(&self.logger) = Some(logger);
     }
 
     /// Keeps it alive while the application's functions are called, which may destroy it.
@@ -247,6 +262,15 @@ impl rd_kafka_s {
         true
     }
 
+    /// A broker as librdkafka names it: its address and its id.
+    fn broker_name(&self, id: i32) -> String {
+        let brokers = self.client().map(Client::brokers).unwrap_or_default();
+        match brokers.into_iter().find(|broker| broker.id == id) {
+            Some(broker) => format!("{}:{}/{id}", broker.host, broker.port),
+            None => id.to_string(),
+        }
+    }
+
     /// What the client has counted, as JSON.
     pub(crate) fn statistics(&self) -> Option<CString> {
         let client = self.client().ok()?;
@@ -285,12 +309,12 @@ impl rd_kafka_s {
                 }
                 1
             }
-            Op::Throttle { broker, name, time_ms } => {
+            Op::Throttle { broker, time_ms } => {
+                let Some(throttle_cb) = callbacks.throttle else { return 0 };
+                let name = c_string(self.broker_name(broker));
                 // SAFETY: as above.
-                callbacks.throttle.map_or(0, |throttle_cb| unsafe {
-                    throttle_cb(rk, name.as_ptr(), broker, time_ms, opaque);
-                    1
-                })
+                unsafe { throttle_cb(rk, name.as_ptr(), broker, time_ms, opaque) };
+                1
             }
             Op::Statistics => {
                 let (Some(stats_cb), Some(json)) = (callbacks.stats, self.statistics()) else { return 0 };
@@ -303,17 +327,17 @@ impl rd_kafka_s {
                 }
                 1
             }
-            Op::Log { level, facility, words } => match callbacks.log {
+            Op::Log { level, facility, words } => match self.logger() {
                 // SAFETY: as above.
-                Some(log_cb) => unsafe {
+                Logger::Calls(log_cb) => unsafe {
                     log_cb(rk, level, facility.as_ptr(), words.as_ptr());
                     1
                 },
-                None if !callbacks.log_is_set => {
+                Logger::Prints => {
                     print(&log_line(level, &facility.to_string_lossy(), self.name(), &words.to_string_lossy()));
                     1
                 }
-                None => 0,
+                Logger::Silent => 0,
             },
             Op::OffsetCommit { code, offsets, reply } => {
                 let (commit_cb, opaque) = match reply {

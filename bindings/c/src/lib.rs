@@ -33,6 +33,7 @@ pub mod misc;
 pub mod mock;
 pub mod offsets;
 mod op;
+pub mod partitioner;
 pub mod produce;
 pub mod properties;
 pub mod queue;

@@ -13,7 +13,7 @@ use crate::consumer::answered;
 use crate::error::{FATAL, code};
 use crate::event::kind;
 use crate::handle::rd_kafka_s;
-use crate::misc::{log_line, print};
+use crate::misc::{Logger, log_line, print};
 use crate::op::Op;
 
 /// `_ALL_BROKERS_DOWN`.
@@ -26,35 +26,20 @@ pub(crate) struct Wants {
     throttle: bool,
     stats: bool,
     commits: bool,
-    /// Lines go to a callback, to the standard error, or nowhere.
-    log: Lines,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lines {
-    /// Into the queue that the application has set for them.
-    Queued,
-    Callback,
-    Printed,
-    Nowhere,
+    /// Lines wait in the queue that the application has set for them.
+    queued_lines: bool,
 }
 
 impl Wants {
     /// What a configuration has callbacks for.
     pub(crate) fn of(conf: &rd_kafka_conf_s) -> Self {
         let callbacks = &conf.callbacks;
-        let log = match (conf.own("log.queue") == "true", callbacks.log.is_some(), callbacks.log_is_set) {
-            (true, ..) => Lines::Queued,
-            (false, true, _) => Lines::Callback,
-            (false, false, true) => Lines::Nowhere,
-            (false, false, false) => Lines::Printed,
-        };
         Self {
             error: callbacks.error.is_some() || conf.has_event(kind::ERROR),
             throttle: callbacks.throttle.is_some(),
             commits: callbacks.offset_commit.is_some() || conf.has_event(kind::OFFSET_COMMIT),
             stats: callbacks.stats.is_some() || conf.has_event(kind::STATS),
-            log,
+            queued_lines: conf.own("log.queue") == "true",
         }
     }
 }
@@ -72,32 +57,25 @@ struct Told {
 }
 
 impl Told {
-    /// Whether lines of this level are logged.
-    fn logs_up_to(&self, level: c_int) -> bool {
-        self.handle.upgrade().is_none_or(|handle| handle.log_level.load(Ordering::Relaxed) >= level)
-    }
-
     /// An error: to its callback or, without one, to the log, as librdkafka does it.
     fn error(&self, code: c_int, error: &Error) {
         // That connections end with a client that is destroyed is nothing to tell.
-        if self.handle.upgrade().is_none_or(|handle| handle.is_gone()) {
-            return;
-        }
+        let Some(handle) = self.handle.upgrade().filter(|handle| !handle.is_gone()) else { return };
         let fatal = error.is_fatal().then(|| error.clone());
         let words = error.to_string();
         if self.wants.error {
             let code = if fatal.is_some() { FATAL } else { code };
             return self.queue.push(Op::Error { code, words: c_string(words), fatal });
         }
-        match self.wants.log {
-            Lines::Queued | Lines::Callback if self.logs_up_to(ERR) => {
+        if handle.log_level.load(Ordering::Relaxed) < ERR {
+            return;
+        }
+        match handle.logger() {
+            Logger::Prints if !self.wants.queued_lines => print(&log_line(ERR, "ERROR", handle.name(), &words)),
+            Logger::Silent if !self.wants.queued_lines => {}
+            Logger::Prints | Logger::Calls(_) | Logger::Silent => {
                 self.logs.push(Op::Log { level: ERR, facility: c"ERROR", words: c_string(words) });
             }
-            Lines::Printed if self.logs_up_to(ERR) => {
-                let handle = self.handle.upgrade();
-                print(&log_line(ERR, "ERROR", handle.as_ref().map_or("", |handle| handle.name()), &words));
-            }
-            Lines::Queued | Lines::Callback | Lines::Printed | Lines::Nowhere => {}
         }
     }
 }
@@ -123,7 +101,7 @@ pub(crate) fn observer(
         }
         ClientEvent::Throttled { broker, time } if told.wants.throttle => {
             let time_ms = c_int::try_from(time.as_millis()).unwrap_or(c_int::MAX);
-            told.queue.push(Op::Throttle { broker, name: c_string(format!("broker {broker}")), time_ms });
+            told.queue.push(Op::Throttle { broker, time_ms });
         }
         ClientEvent::StatisticsDue if told.wants.stats => told.queue.push(Op::Statistics),
         ClientEvent::AutomaticCommit { offsets, result, .. } if told.wants.commits => {

@@ -53,6 +53,8 @@ pub(crate) struct Message {
     timestamp_type: c_int,
     pub(crate) status: c_int,
     pub(crate) leader_epoch: i32,
+    /// The broker that it was fetched from; -1 if it was not.
+    broker: i32,
     /// The headers as they lie in the batch, which lives as long as this.
     view: HeadersView<'static>,
     /// The headers once they were asked for.
@@ -95,6 +97,7 @@ impl Message {
             timestamp_type: if record.timestamp < 0 { NOT_AVAILABLE } else { CREATE_TIME },
             status: 2,
             leader_epoch: -1,
+            broker: -1,
             view,
             headers: AtomicPtr::new(std::ptr::null_mut()),
             home,
@@ -138,6 +141,7 @@ impl Message {
             timestamp_type: NOT_AVAILABLE,
             status: 0,
             leader_epoch: -1,
+            broker: -1,
             view: HeadersView::default(),
             headers: AtomicPtr::new(std::ptr::null_mut()),
             home: Home::Alone,
@@ -202,6 +206,7 @@ pub(crate) struct Reader {
     topic: Arc<rd_kafka_topic_s>,
     partition: i32,
     leader_epoch: i32,
+    broker: i32,
     log_append_time: bool,
     left: usize,
     slab: Option<NonNull<Slab>>,
@@ -216,9 +221,10 @@ impl Reader {
     pub(crate) fn new(cursor: BatchCursor, topic: Arc<rd_kafka_topic_s>) -> Self {
         let batch = cursor.batch();
         let (partition, leader_epoch, left) = (batch.partition(), batch.leader_epoch(), batch.len_hint());
+        let broker = batch.broker();
         let log_append_time = batch.header().attributes.timestamp_type() == TimestampType::LogAppendTime;
         let batch = Arc::new(Held(UnsafeCell::new(cursor)));
-        Self { batch, topic, partition, leader_epoch, log_append_time, left, slab: None, used: 0 }
+        Self { batch, topic, partition, leader_epoch, broker, log_append_time, left, slab: None, used: 0 }
     }
 
     /// The next message, which is consumed thereby.
@@ -241,7 +247,7 @@ impl Reader {
         };
         let rkt = Arc::as_ptr(&self.topic).cast_mut();
         let mut message = Message::of_record(&record, rkt, self.partition, Shown::Fetched(slab));
-        message.leader_epoch = self.leader_epoch;
+        (message.leader_epoch, message.broker) = (self.leader_epoch, self.broker);
         if self.log_append_time {
             message.timestamp_type = LOG_APPEND_TIME;
         }
@@ -326,10 +332,11 @@ pub unsafe extern "C" fn rd_kafka_message_leader_epoch(rkmessage: *const rd_kafk
     unsafe { of(rkmessage) }.map_or(-1, |message| message.leader_epoch)
 }
 
-/// `rd_kafka_message_broker_id`: -1, unknown.
+/// `rd_kafka_message_broker_id`: whom a message was fetched from; -1 if it was not.
 #[unsafe(no_mangle)]
-pub extern "C" fn rd_kafka_message_broker_id(_rkmessage: *const rd_kafka_message_s) -> i32 {
-    -1
+pub unsafe extern "C" fn rd_kafka_message_broker_id(rkmessage: *const rd_kafka_message_s) -> i32 {
+    // SAFETY: null or a message of this library.
+    unsafe { of(rkmessage) }.map_or(-1, |message| message.broker)
 }
 
 /// `rd_kafka_message_latency`: -1, not measured for each message.
@@ -348,6 +355,14 @@ pub unsafe extern "C" fn rd_kafka_message_errstr(rkmessage: *const rd_kafka_mess
         Some(words) if !words.is_empty() => words.as_ptr(),
         _ => crate::error::rd_kafka_err2str(message.raw.err),
     }
+}
+
+/// `rd_kafka_message_produce_errstr`: why a record was not delivered; null if it was, or if nothing more is known than the code.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_message_produce_errstr(rkmessage: *const rd_kafka_message_s) -> *const c_char {
+    // SAFETY: null or a message of this library.
+    let words = unsafe { of(rkmessage) }.filter(|message| message.raw.err != NO_ERROR).and_then(|message| message.words.as_ref());
+    words.map_or(std::ptr::null(), |words| words.as_ptr())
 }
 
 /// The headers of a message, made when they are asked for first.
@@ -415,6 +430,18 @@ pub unsafe extern "C" fn rd_kafka_message_detach_headers(
         unsafe { *hdrsp = headers };
         NO_ERROR
     })
+}
+
+/// `rd_kafka_message_set_headers`: replace those that the message has, and become the message's own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_message_set_headers(rkmessage: *mut rd_kafka_message_s, hdrs: *mut rd_kafka_headers_s) {
+    guarded!((), {
+        // SAFETY: null or a message of this library, which nobody else uses meanwhile.
+        let Some(message) = (unsafe { rkmessage.cast::<Message>().as_mut() }) else { return };
+        drop_headers(message);
+        message.view = HeadersView::default();
+        *message.headers.get_mut() = hdrs;
+    });
 }
 
 impl Drop for Message {

@@ -4,10 +4,29 @@ use std::ffi::{c_char, c_int, c_void};
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::boundary::text;
+use crate::boundary::{c_string, text};
+use crate::conf::LogCb;
 use crate::error::{INVALID_ARG, NO_ERROR, UNSUPPORTED_FEATURE, object, rd_kafka_error_s};
 use crate::handle::{of, rd_kafka_s};
 use crate::types::{PRODUCER, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_s as List};
+
+/// Where lines of the log go.
+#[derive(Clone, Copy)]
+pub(crate) enum Logger {
+    /// To a function of the application's.
+    Calls(LogCb),
+    /// To the standard error.
+    Prints,
+    /// Nowhere.
+    Silent,
+}
+
+impl Logger {
+    /// The application's function; without one nothing is logged.
+    pub(crate) fn of(log_cb: Option<LogCb>) -> Self {
+        log_cb.map_or(Self::Silent, Self::Calls)
+    }
+}
 
 /// A line of the log, as librdkafka prints it.
 pub(crate) fn log_line(level: c_int, facility: &str, name: &str, words: &str) -> String {
@@ -27,8 +46,33 @@ pub unsafe extern "C" fn rd_kafka_log_print(rk: *const rd_kafka_s, level: c_int,
         // SAFETY: null or texts; null or a client.
         let (facility, words) = unsafe { (text(fac).unwrap_or_default(), text(buf).unwrap_or_default()) };
         // SAFETY: as above.
-        let name = unsafe { of(rk) }.map(|handle| handle.name().to_owned()).unwrap_or_default();
-        print(&log_line(level, facility, &name, words));
+        let name = unsafe { of(rk) }.map(rd_kafka_s::name).unwrap_or_default();
+        print(&log_line(level, facility, name, words));
+    });
+}
+
+/// `rd_kafka_log_syslog`: sends a line to the system's log.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_log_syslog(rk: *const rd_kafka_s, level: c_int, fac: *const c_char, buf: *const c_char) {
+    guarded!((), {
+        // SAFETY: null or texts; null or a client.
+        let (facility, words) = unsafe { (text(fac).unwrap_or_default(), text(buf).unwrap_or_default()) };
+        // SAFETY: as above.
+        let name = unsafe { of(rk) }.map(rd_kafka_s::name).unwrap_or_default();
+        let line = c_string(format!("{facility}: {name}: {words}"));
+        // SAFETY: a format that takes one text, and that text.
+        unsafe { libc::syslog(level, c"%s".as_ptr(), line.as_ptr()) };
+    });
+}
+
+/// `rd_kafka_set_logger`: where the lines of a client go from now on; null: nowhere.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rd_kafka_set_logger(rk: *mut rd_kafka_s, func: Option<LogCb>) {
+    // SAFETY: null or a client.
+    guarded!((), {
+        if let Some(handle) = unsafe { of(rk) } {
+            handle.set_logger(Logger::of(func));
+        }
     });
 }
 

@@ -24,8 +24,6 @@ pub(crate) enum Op {
     Throttle {
         /// The broker's id.
         broker: i32,
-        /// The broker's name.
-        name: CString,
         /// For how long, in ms.
         time_ms: c_int,
     },

@@ -124,21 +124,73 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
     logged++;
 }
 
-/* Nobody is there: told to the callback for errors or, without one, to that for the log. */
-static void nobody(int with_error_cb) {
+/* Who is told that nobody is there. */
+enum told { ERROR_CB, LOG_CB, LOGGER };
+
+/* Nobody is there: told to the callback for errors or, without one, to that for the log, wherever it was set. */
+static void nobody(enum told told) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_t *rk;
     int i;
     set(conf, "bootstrap.servers", "127.0.0.1:1");
     rd_kafka_conf_set_opaque(conf, &down);
-    rd_kafka_conf_set_log_cb(conf, on_log);
-    if (with_error_cb)
+    down = logged = 0;
+    rd_kafka_conf_set_log_cb(conf, told == LOGGER ? NULL : on_log);
+    if (told == ERROR_CB)
         rd_kafka_conf_set_error_cb(conf, on_error);
     rk = client(RD_KAFKA_PRODUCER, conf);
-    for (i = 0; i < 600 && !(with_error_cb ? down : logged); i++)
+    if (told == LOGGER)
+        rd_kafka_set_logger(rk, on_log);
+    for (i = 0; i < 600 && !(told == ERROR_CB ? down : logged); i++)
         rd_kafka_poll(rk, 100);
-    CHECK(with_error_cb ? down : logged, "told");
+    CHECK(told == ERROR_CB ? down && !logged : logged, "told, and once is enough");
+    rd_kafka_log_print(rk, 7, "TEST", "a line of the application's");
+    rd_kafka_log_syslog(rk, 7, "TEST", "100%s of a line");
     rd_kafka_destroy(rk);
+}
+
+/* There are no transactions yet, and an application is told so. */
+static void unsupported(rd_kafka_error_t *error) {
+    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, "%s", rd_kafka_error_string(error));
+    CHECK(!rd_kafka_error_is_fatal(error) && !rd_kafka_error_is_retriable(error), "%s", rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+}
+
+/* Where librdkafka's partitioners place keys among 1,000 partitions. */
+static void partitioners(void) {
+    typedef int32_t (*partitioner)(const rd_kafka_topic_t *, const void *, size_t, int32_t, void *, void *);
+    static const struct {
+        partitioner place;
+        int32_t placed, without, empty;
+    } all[] = {
+        {rd_kafka_msg_partitioner_random, -1, -1, -1},
+        {rd_kafka_msg_partitioner_consistent, 117, 0, 0},
+        {rd_kafka_msg_partitioner_consistent_random, 117, -1, -1},
+        {rd_kafka_msg_partitioner_murmur2, 712, 681, 681},
+        {rd_kafka_msg_partitioner_murmur2_random, 712, -1, 681},
+        {rd_kafka_msg_partitioner_fnv1a, 91, 35, 35},
+        {rd_kafka_msg_partitioner_fnv1a_random, 91, -1, 35},
+    };
+    size_t i;
+    int again;
+    for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        int32_t found[3], expected[3] = {all[i].placed, all[i].without, all[i].empty}, seen[3] = {-1, -1, -1};
+        int moved[3] = {0, 0, 0}, key;
+        for (again = 0; again < 100; again++) {
+            found[0] = all[i].place(NULL, "a key", 5, 1000, NULL, NULL);
+            found[1] = all[i].place(NULL, NULL, 0, 1000, NULL, NULL);
+            found[2] = all[i].place(NULL, "", 0, 1000, NULL, NULL);
+            for (key = 0; key < 3; key++) {
+                CHECK(found[key] >= 0 && found[key] < 1000, "%d of %d: %d", key, (int)i, found[key]);
+                CHECK(expected[key] < 0 || found[key] == expected[key], "%d of %d: %d", key, (int)i, found[key]);
+                moved[key] |= seen[key] >= 0 && found[key] != seen[key];
+                seen[key] = found[key];
+            }
+        }
+        for (key = 0; key < 3; key++)
+            CHECK(moved[key] == (expected[key] < 0), "%d of %d moves: %d", key, (int)i, moved[key]);
+        CHECK(all[i].place(NULL, "a key", 5, 0, NULL, NULL) == RD_KAFKA_PARTITION_UA, "no partitions");
+    }
 }
 
 static void misuse(void) {
@@ -181,9 +233,11 @@ static void misuse(void) {
     CHECK(rd_kafka_outq_len(rk) >= 1, "queued");
     CHECK(rd_kafka_flush(rk, 10) == RD_KAFKA_RESP_ERR__TIMED_OUT, "nobody is there");
     CHECK(rd_kafka_consumer_close(rk) == RD_KAFKA_RESP_ERR__UNKNOWN_GROUP, "not a consumer");
-    rd_kafka_error_t *error = rd_kafka_init_transactions(rk, 10);
-    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE, "%s", rd_kafka_error_string(error));
-    rd_kafka_error_destroy(error);
+    unsupported(rd_kafka_init_transactions(rk, 10));
+    unsupported(rd_kafka_begin_transaction(rk));
+    unsupported(rd_kafka_send_offsets_to_transaction(rk, NULL, NULL, 10));
+    unsupported(rd_kafka_commit_transaction(rk, 10));
+    unsupported(rd_kafka_abort_transaction(rk, 10));
     rd_kafka_destroy(rk);
 }
 
@@ -192,9 +246,10 @@ int main(void) {
     lists();
     errors();
     misuse();
-    nobody(1);
-    CHECK(!logged, "once is enough");
-    nobody(0);
+    partitioners();
+    nobody(ERROR_CB);
+    nobody(LOG_CB);
+    nobody(LOGGER);
     CHECK(!rd_kafka_wait_destroyed(PATIENCE), "clients are left");
     return 0;
 }

@@ -1,9 +1,13 @@
-/* A hundred clients made and destroyed leave neither threads nor descriptors behind. */
+/* Clients made and destroyed leave neither threads nor descriptors nor memory behind. */
 
 #include <dirent.h>
+#include <malloc.h>
 #include <time.h>
 
 #include "check.h"
+
+/* What the client's tables may grow by, in bytes: less than a kilobyte for each client, which has sixteen and more. */
+#define ROOM (128 * 1024)
 
 static int count(const char *folder) {
     DIR *dir = opendir(folder);
@@ -13,6 +17,12 @@ static int count(const char *folder) {
         entries++;
     closedir(dir);
     return entries;
+}
+
+/* The memory that the process has in use, in bytes. */
+static size_t in_use(void) {
+    struct mallinfo2 all = mallinfo2();
+    return all.uordblks + all.hblkhd;
 }
 
 static void one(const char *servers, int i) {
@@ -44,6 +54,7 @@ static void one(const char *servers, int i) {
 
 int main(int argc, char **argv) {
     int i, threads, files, left;
+    size_t before, after = 0;
     time_t end;
     CHECK(argc == 3, "usage: many SERVERS TOPIC");
     TOPIC = argv[2];
@@ -53,12 +64,16 @@ int main(int argc, char **argv) {
     files = count("/proc/self/fd");
     for (i = 0; i < 100; i++)
         one(argv[1], i);
+    before = in_use();
+    for (i = 0; i < 200; i++)
+        one(argv[1], i);
     CHECK(!rd_kafka_wait_destroyed(PATIENCE), "clients are left");
     CHECK(count("/proc/self/task") <= threads, "%d threads, then %d", threads, count("/proc/self/task"));
-    /* Connections are closed by the thread that they belong to, in its own time. */
+    /* Connections, and what goes with them, are closed by the thread that they belong to, in its own time. */
     end = time(NULL) + PATIENCE / 1000;
-    while ((left = count("/proc/self/fd")) > files && time(NULL) < end) {
+    while (((left = count("/proc/self/fd")) > files || (after = in_use()) > before + ROOM) && time(NULL) < end) {
     }
     CHECK(left <= files, "%d descriptors, then %d", files, left);
+    CHECK(after <= before + ROOM, "%zu bytes, then %zu", before, after);
     return 0;
 }

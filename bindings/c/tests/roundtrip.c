@@ -13,6 +13,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *message, void *o
     CHECK(!message->err, "%s", rd_kafka_err2str(message->err));
     CHECK(message->offset >= 0 && message->partition == 0, "offset %ld", (long)message->offset);
     CHECK(rd_kafka_message_status(message) == RD_KAFKA_MSG_STATUS_PERSISTED, "persisted");
+    CHECK(!rd_kafka_message_produce_errstr(message) && !rd_kafka_message_errstr(message), "no error");
     CHECK(rd_kafka_message_timestamp(message, NULL) > 0, "a timestamp");
     CHECK(!strcmp(rd_kafka_topic_name(message->rkt), TOPIC), "%s", rd_kafka_topic_name(message->rkt));
     if (message->_private == (void *)1)
@@ -114,11 +115,24 @@ static void consume(const char *servers) {
             const void *value;
             size_t size;
             rd_kafka_timestamp_type_t type;
+            CHECK(rd_kafka_message_broker_id(message) >= 0, "a broker");
             CHECK(!rd_kafka_message_headers(message, &headers), "headers");
             CHECK(rd_kafka_header_cnt(headers) == 2, "two headers");
             CHECK(!rd_kafka_header_get_all(headers, 0, &name, &value, &size) && size == 1 && !strcmp(name, "a"), "first");
             CHECK(!rd_kafka_header_get_all(headers, 1, &name, &value, &size) && !value && !size, "second");
             CHECK(rd_kafka_message_timestamp(message, &type) == 1234567890123 && type == RD_KAFKA_TIMESTAMP_CREATE_TIME, "time");
+            /* Others in their place, which are the message's then; and none. */
+            headers = rd_kafka_headers_new(1);
+            CHECK(!rd_kafka_header_add(headers, "b", -1, "2", -1), "header");
+            rd_kafka_message_set_headers(message, headers);
+            CHECK(!rd_kafka_message_headers(message, &headers) && rd_kafka_header_cnt(headers) == 1, "one header");
+            CHECK(!rd_kafka_header_get_all(headers, 0, &name, &value, &size) && size == 1 && !strcmp(name, "b"), "the other one");
+        }
+        if (i == RECORDS + 3) {
+            rd_kafka_headers_t *headers;
+            CHECK(!rd_kafka_message_headers(message, &headers), "headers");
+            rd_kafka_message_set_headers(message, NULL);
+            CHECK(rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR__NOENT, "no headers");
         }
         rd_kafka_message_destroy(message);
     }

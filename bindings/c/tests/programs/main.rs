@@ -84,6 +84,14 @@ fn configuration_lists_errors_and_misuse() {
 }
 
 #[test]
+fn a_broker_that_throttles() {
+    let program = compile(&root().join("tests/throttle.c"), "throttle", &[]);
+    let broker = TestBroker::start([]).unwrap();
+    broker.add_fault([("api", "Produce"), ("throttle_ms", "7"), ("times", "1")]).unwrap();
+    ran("throttle", &run(&program, &[broker.bootstrap_servers()]));
+}
+
+#[test]
 fn queues_that_are_changed_while_others_wait() {
     on_broker("queues");
 }

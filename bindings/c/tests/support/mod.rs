@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses what it needs of this")]
 
+pub(crate) mod librdkafka;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -63,10 +65,16 @@ pub(crate) fn compile(source: &Path, name: &str, flags: &[&str]) -> PathBuf {
 
 /// Runs a program with our library, for two minutes at the longest.
 pub(crate) fn run(program: &Path, arguments: &[&str]) -> Output {
+    run_with(program, arguments, &[])
+}
+
+/// The same, with something more in its environment.
+pub(crate) fn run_with(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let name = program.parent().unwrap().file_name().unwrap().to_str().unwrap();
     let mut command = Command::new("timeout");
     command.args(["-k", "5", "120"]).arg(program).args(arguments);
-    command.env("LD_LIBRARY_PATH", libraries(name)).output().expect("timeout, of coreutils")
+    command.env("LD_LIBRARY_PATH", libraries(name)).envs(environment.iter().copied());
+    command.output().expect("timeout, of coreutils")
 }
 
 /// The output of a program that succeeded.
