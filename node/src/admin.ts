@@ -69,7 +69,7 @@ export class Admin {
     this.#instrumentation.emit(EVENTS.DISCONNECT)
   }
 
-  listTopics = async (): Promise<string[]> => native.adminListTopics(await this.#connection.connect())
+  listTopics = async (): Promise<string[]> => native.adminListTopics(await this.#connection.use())
 
   createTopics = async (options: {
     topics: ITopicConfig[]
@@ -100,7 +100,7 @@ export class Admin {
       }
     }
     if (validateOnly) throw notImplemented('The option "validateOnly" of admin.createTopics')
-    const client = await this.#connection.connect()
+    const client = await this.#connection.use()
     const created = await Promise.allSettled(
       topics.map(({ topic, numPartitions = -1, replicationFactor = -1, configEntries }) =>
         native.adminCreateTopic(
@@ -148,7 +148,7 @@ export class Admin {
     if (topics.some((topic) => typeof topic !== 'string')) {
       throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string')
     }
-    const client = await this.#connection.connect()
+    const client = await this.#connection.use()
     const deleted = await Promise.allSettled(topics.map((topic) => native.adminDeleteTopic(client, topic)))
     const failed = deleted.find((one) => one.status === 'rejected')
     if (failed) throw failed.reason
@@ -156,50 +156,55 @@ export class Admin {
 
   fetchTopicMetadata = async ({ topics = [] }: { topics?: string[] } = {}): Promise<{ topics: ITopicMetadata[] }> => {
     topics.forEach(checkTopic)
-    const client = await this.#connection.connect()
+    const client = await this.#connection.use()
     const names = topics.length > 0 ? topics : await native.adminListTopics(client)
     return { topics: await Promise.all(names.map((name) => native.adminDescribeTopic(client, name) as Promise<ITopicMetadata>)) }
   }
 
   fetchTopicOffsets = async (topic: string): Promise<(SeekEntry & { high: string; low: string })[]> => {
     checkTopic(topic)
-    const offsets = await native.adminTopicOffsets(await this.#connection.connect(), topic)
+    const offsets = await native.adminTopicOffsets(await this.#connection.use(), topic)
     return offsets as (SeekEntry & { high: string; low: string })[]
   }
 
   fetchTopicOffsetsByTimestamp = async (topic: string, timestamp?: number): Promise<SeekEntry[]> => {
     checkTopic(topic)
-    if (timestamp === undefined) {
+    // As in KafkaJS, which takes what stands for a number too.
+    const at = Number(timestamp ?? Number.NaN)
+    if (timestamp !== undefined && timestamp !== null && !Number.isSafeInteger(at)) {
+      throw new KafkaJSNonRetriableError(`Invalid timestamp ${timestamp}`)
+    }
+    if (Number.isNaN(at)) {
       return (await this.fetchTopicOffsets(topic)).map(({ partition, offset }) => ({ partition, offset }))
     }
-    return (await native.adminTopicOffsetsAt(await this.#connection.connect(), topic, timestamp)) as SeekEntry[]
+    return (await native.adminTopicOffsetsAt(await this.#connection.use(), topic, at)) as SeekEntry[]
   }
 
   describeCluster = async (): Promise<{
     brokers: { nodeId: number; host: string; port: number }[]
     controller: number | null
     clusterId: string
-  }> => (await native.adminDescribeCluster(await this.#connection.connect())) as never
+  }> => (await native.adminDescribeCluster(await this.#connection.use())) as never
 
-  listGroups = async (): Promise<{ groups: GroupOverview[] }> => groups.listGroups(await this.#connection.connect())
+  listGroups = async (): Promise<{ groups: GroupOverview[] }> => groups.listGroups(await this.#connection.use())
 
   describeGroups = async (groupIds: string[]): Promise<GroupDescriptions> =>
-    groups.describeGroups(await this.#connection.connect(), groupIds)
+    groups.describeGroups(await this.#connection.use(), groupIds)
 
   deleteGroups = async (groupIds: string[]): Promise<DeleteGroupsResult[]> =>
-    groups.deleteGroups(await this.#connection.connect(), groupIds)
+    groups.deleteGroups(await this.#connection.use(), groupIds)
 
   fetchOffsets = async (options: {
     groupId: string
     topics?: string[]
     resolveOffsets?: boolean
   }): Promise<{ topic: string; partitions: FetchOffsetsPartition[] }[]> =>
-    groups.fetchOffsets(await this.#connection.connect(), options)
+    groups.fetchOffsets(await this.#connection.use(), options)
 
   /** The group must have no members. */
   setOffsets = async (options: { groupId: string; topic: string; partitions: SeekEntry[] }): Promise<void> => {
     const { groupId, topic, partitions } = options
-    await groups.setOffsets(await this.#connection.connect(), groupId, topic, partitions)
+    await groups.setOffsets(await this.#connection.use(), groupId, topic, partitions)
   }
 
   /** The group must have no members. */
@@ -209,7 +214,7 @@ export class Admin {
       partition,
       offset: earliest ? low : high,
     }))
-    await groups.setOffsets(await this.#connection.connect(), groupId, topic, partitions)
+    await groups.setOffsets(await this.#connection.use(), groupId, topic, partitions)
   }
 
   createPartitions = refuse('createPartitions')

@@ -25,6 +25,8 @@ import type {
 import type { Message } from './batch'
 
 const NOT_RUNNING = 'Consumer group was not initialized, consumer#run must be called first'
+/** How often and how far apart it is looked again for a topic that is not there. */
+const [CHECKS, CHECK_MS] = [5, 100]
 const MAX_OFFSET = 9223372036854775807n
 
 /**
@@ -88,6 +90,7 @@ export class Consumer {
   readonly #instrumentation: Instrumentation
   readonly #logger: Logger
   readonly #groupId: string
+  readonly #mayCreate: boolean
   readonly #retry: Required<Omit<RetryOptions, 'restartOnFailure'>> & Pick<RetryOptions, 'restartOnFailure'>
   readonly #topics = new Map<string, boolean>()
   readonly #given: Set<string>
@@ -113,6 +116,7 @@ export class Consumer {
       )
     }
     this.#groupId = groupId
+    this.#mayCreate = config.allowAutoTopicCreation ?? true
     this.#retry = { ...DEFAULT_RETRY, ...kafka.retry, ...config.retry }
     this.#logger = logger.namespace('Consumer')
     this.#instrumentation = new Instrumentation('consumer', EVENTS, this.#logger)
@@ -171,9 +175,9 @@ export class Consumer {
       }
     }
     // As in KafkaJS: what exists now and matches; what is created later is not joined.
-    const existing = wanted.some((one) => one instanceof RegExp)
-      ? await native.adminListTopics(await this.#connection.connect())
-      : []
+    const client = await this.#connection.connect()
+    const existing = wanted.some((one) => one instanceof RegExp) ? await native.adminListTopics(client) : []
+    await this.#check(client, wanted.filter((one) => typeof one === 'string'))
     for (const one of wanted) {
       const names = typeof one === 'string' ? [one] : existing.filter((name) => name.search(one) >= 0)
       if (one instanceof RegExp) {
@@ -187,6 +191,18 @@ export class Consumer {
     }
     if (new Set(this.#topics.values()).size > 1) {
       throw notImplemented('Subscribing with fromBeginning to some topics and without it to others')
+    }
+  }
+
+  /** A topic that is not there, and that no broker creates, is refused; one that was made just now may not be known everywhere. */
+  async #check(client: number, topics: string[]): Promise<void> {
+    for (let left = CHECKS; topics.length > 0; left--) {
+      try {
+        return await native.adminCheckTopics(client, topics, this.#mayCreate)
+      } catch (e) {
+        if (left === 0 || (e as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw e
+        await new Promise((resolve) => setTimeout(resolve, CHECK_MS))
+      }
     }
   }
 

@@ -69,6 +69,7 @@ export interface Native {
   adminDeleteTopic(client: number, name: string): Promise<void>
   adminListTopics(client: number): Promise<string[]>
   adminDescribeTopic(client: number, name: string): Promise<unknown>
+  adminCheckTopics(client: number, names: string[], create: boolean): Promise<void>
   adminDescribeCluster(client: number): Promise<unknown>
   adminTopicOffsets(client: number, topic: string): Promise<unknown>
   adminTopicOffsetsAt(client: number, topic: string, timestamp: number): Promise<unknown>

@@ -96,6 +96,12 @@ export class OffsetTracker {
     this.#tell(byTopic(offsets))
   }
 
+  /** Commits what is resolved by now, once a commit that is under way is through. */
+  async commitNow(): Promise<void> {
+    await this.#committing?.catch(() => {})
+    await this.commitResolved()
+  }
+
   /** Commits what is resolved. One commit at a time: the next one says all that came meanwhile. */
   commitResolved(): Promise<void> {
     if (this.#committing) {

@@ -645,7 +645,7 @@ export class Runner {
               offsets.topics.flatMap(({ topic, partitions }) => partitions.map((one) => ({ topic, ...one }))),
             )
           } else if (this.#offsets.isDue()) {
-            await this.#offsets.commitResolved()
+            await this.#offsets.commitNow()
           }
         },
         uncommittedOffsets: () => this.#offsets.uncommitted(),

@@ -1,7 +1,7 @@
 //! Topics and the cluster.
 
 use napi_derive::napi;
-use ottla::{Client, Error, NewTopic, TopicDescription};
+use ottla::{Client, Error, ErrorCode, NewTopic, TopicDescription};
 
 use crate::handles;
 use crate::value::Value;
@@ -67,6 +67,19 @@ fn description(topic: TopicDescription) -> Value {
 #[napi(catch_unwind, ts_return_type = "Promise<object>")]
 pub fn admin_describe_topic(client_id: u32, name: String) -> napi::Result<Answer> {
     answer(async move { client(client_id)?.admin().describe_topic(&name).await.map(description) })
+}
+
+/// Whether topics can be read: fails with what is wrong with the first of them that can't. Those that are not there may be created
+/// by being asked for.
+#[napi(catch_unwind, ts_return_type = "Promise<void>")]
+pub fn admin_check_topics(client_id: u32, names: Vec<String>, create: bool) -> napi::Result<Answer> {
+    answer(async move {
+        let admin = client(client_id)?.admin();
+        let found = if create { admin.describe_or_create_topics(names).await } else { admin.describe_topics(names).await }?;
+        let failed =
+            found.into_values().filter_map(Result::err).find(|error| error.code() != Some(ErrorCode::LeaderNotAvailable));
+        failed.map_or(Ok(Value::Undefined), Err)
+    })
 }
 
 /// The cluster with its brokers.

@@ -141,6 +141,20 @@ impl Admin {
         self.ask(request, false).await
     }
 
+    async fn describe(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+        allow_auto_topic_creation: bool,
+    ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        let named = |name: Text| MetadataRequestTopic { name: Some(name), ..MetadataRequestTopic::default() };
+        let topics: Vec<_> = names.into_iter().map(|name| named(Text::from(name.as_ref()))).collect();
+        if topics.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation, ..MetadataRequest::default() };
+        Ok(descriptions(self.ask(request, false).await?))
+    }
+
     /// The names of all topics, Kafka's own included, in order.
     ///
     /// # Errors
@@ -190,12 +204,30 @@ impl Admin {
         &self,
         names: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
-        let named = |name: Text| MetadataRequestTopic { name: Some(name), ..MetadataRequestTopic::default() };
-        let topics: Vec<_> = names.into_iter().map(|name| named(Text::from(name.as_ref()))).collect();
-        if topics.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        Ok(descriptions(self.metadata(Some(topics)).await?))
+        self.describe(names, false).await
+    }
+
+    /// [`Admin::describe_topics`], with the brokers asked to create what is not there. They do so if `auto.create.topics.enable` is
+    /// true; such a topic has the error `LEADER_NOT_AVAILABLE` at first.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_topics`].
+    pub async fn describe_or_create_topics(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        self.describe(names, true).await
+    }
+
+    /// [`Admin::describe_or_create_topics`] for callers without an executor.
+    ///
+    /// # Errors
+    /// As [`Admin::describe_topics`].
+    pub fn describe_or_create_topics_blocking(
+        &self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
+        block_on(self.describe_or_create_topics(names))
     }
 
     /// [`Admin::describe_topics`] for callers without an executor.
