@@ -166,9 +166,9 @@ impl Inner {
         }
     }
 
-    /// The same of one that has ended.
+    /// The same of one that was waited for, of which kafka-python's users are not told.
     pub(crate) fn tell_of_committed(&self, py: Python<'_>, offsets: Offsets, outcome: Result<(), Error>) {
-        if self.callbacks.hears_of_commits(py) {
+        if self.class == Class::Message && self.callbacks.hears_of_commits(py) {
             self.commits.ended(offsets, outcome);
         }
     }
@@ -185,7 +185,7 @@ impl Inner {
             };
             self.statistics.json(&reading)
         };
-        self.callbacks.serve(py, event, read)
+        self.callbacks.serve(py, event, self.client.get().ok(), read)
     }
 }
 
@@ -556,6 +556,13 @@ impl Consumer {
             return Err(raised);
         }
         inner.serve_commits(py)?;
+        let events = inner.events.get().map_err(|error| errors::raise(py, &error))?;
+        while let Some(event) = events.try_pop() {
+            // The last one, of what was consumed; other events are of no use any more.
+            if matches!(event, ClientEvent::AutomaticCommit { .. }) {
+                inner.serve_event(py, event)?;
+            }
+        }
         match closed {
             Some(Err(error)) => inner.callbacks.tell(py, &error),
             _ => Ok(()),
@@ -636,8 +643,10 @@ impl Consumer {
         let listener = rebalances.clone();
         let statistics = events::statistics(config.get("client.id").unwrap_or_default(), "consumer");
         let queue = Queue::new();
+        let hears_of_commits = callbacks.hears_of_commits(py);
         let made = py.detach(|| {
-            let client = Client::builder().config(config).observer(events::observer(&queue, |event| event)).build()?;
+            let observer = events::observer(&queue, |event| event, hears_of_commits);
+            let client = Client::builder().config(config).observer(observer).build()?;
             let consumer = client.consumer_builder().listener(listener).build()?;
             Ok::<_, Error>((client, consumer))
         });

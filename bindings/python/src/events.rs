@@ -1,18 +1,22 @@
 //! What happens to a client without a call that would tell of it, told to callbacks when the application polls.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ottla::{ClientEvent, Error, Observer};
-use ottla_bindings::Queue;
+use ottla::{Client, ClientEvent, Error, ErrorCode, Observer, OffsetAndMetadata, TopicPartition};
 use ottla_bindings::statistics::{Reading, Statistics};
+use ottla_bindings::{Queue, error_code};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::commits::Offsets;
 use crate::held::Held;
 use crate::{errors, partitions};
+
+/// What was to be committed, with the coordinator's answers.
+type Answers = BTreeMap<TopicPartition, (OffsetAndMetadata, Option<ErrorCode>)>;
 
 /// Callbacks of a client, each None or callable.
 #[derive(Default)]
@@ -81,8 +85,33 @@ impl Callbacks {
         callback.call1((error, partitions::of_commit(py, offsets)?)).map(drop)
     }
 
+    /// The same of an automatic one, of which the coordinator's answer for each partition is known.
+    fn committed_automatically(&self, py: Python<'_>, offsets: Answers, outcome: &Result<(), Error>) -> PyResult<()> {
+        let Some(callback) = self.commit.get(py) else { return Ok(()) };
+        let error = outcome.as_ref().err().map(|error| errors::kafka_error(py, error)).transpose()?;
+        let told = PyList::empty(py);
+        for (key, (offset, answer)) in offsets {
+            let one = partitions::committed(py, &key, Some(&offset))?;
+            match answer {
+                Some(code) if code.code() != 0 => {
+                    one.setattr("error", errors::of_code(py, code.code(), &error_code::text(code.code()))?)?;
+                }
+                Some(_) => {}
+                None => one.setattr("error", &error)?,
+            }
+            told.append(one)?;
+        }
+        callback.call1((error, told)).map(drop)
+    }
+
     /// Tells of an event; `statistics` reads them when it is time.
-    pub(crate) fn serve(&self, py: Python<'_>, event: ClientEvent, statistics: impl FnOnce() -> String) -> PyResult<()> {
+    pub(crate) fn serve(
+        &self,
+        py: Python<'_>,
+        event: ClientEvent,
+        client: Option<&Client>,
+        statistics: impl FnOnce() -> String,
+    ) -> PyResult<()> {
         match event {
             ClientEvent::BrokerDown(error) | ClientEvent::AllBrokersDown(error) | ClientEvent::ProducerEnded(error) => {
                 self.tell(py, &error)
@@ -92,8 +121,9 @@ impl Callbacks {
             ClientEvent::Throttled { broker, time } => {
                 let Some(callback) = self.throttle.get(py) else { return Ok(()) };
                 let class = py.import("ottla._model")?.getattr("ThrottleEvent")?;
-                callback.call1((class.call1((broker.to_string(), broker, time.as_secs_f64()))?,)).map(drop)
+                callback.call1((class.call1((address(client, broker), broker, time.as_secs_f64()))?,)).map(drop)
             }
+            ClientEvent::AutomaticCommit { offsets, result, .. } => self.committed_automatically(py, offsets, &result),
             ClientEvent::StatisticsDue => {
                 let Some(callback) = self.stats.get(py) else { return Ok(()) };
                 callback.call1((statistics(),)).map(drop)
@@ -103,10 +133,20 @@ impl Callbacks {
     }
 }
 
-/// An observer that puts events into a queue, made into the queue's own kind.
-pub(crate) fn observer<E: Send + 'static>(queue: &Queue<E>, make: fn(ClientEvent) -> E) -> Observer {
+/// `HOST:PORT` of a broker, which is its name to librdkafka's users.
+fn address(client: Option<&Client>, broker: i32) -> String {
+    let known = client.map(Client::brokers).unwrap_or_default();
+    known.iter().find(|one| one.id == broker).map_or_else(String::new, |one| format!("{}:{}", one.host, one.port))
+}
+
+/// An observer that puts events into a queue, made into the queue's own kind; automatic commits only if somebody hears of them.
+pub(crate) fn observer<E: Send + 'static>(queue: &Queue<E>, make: fn(ClientEvent) -> E, hears_of_commits: bool) -> Observer {
     let queue = queue.clone();
-    Arc::new(move |event| queue.push(make(event)))
+    Arc::new(move |event| {
+        if hears_of_commits || !matches!(event, ClientEvent::AutomaticCommit { .. }) {
+            queue.push(make(event));
+        }
+    })
 }
 
 /// Statistics of a client, which gets a name of its own in the process.

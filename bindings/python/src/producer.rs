@@ -296,7 +296,7 @@ impl Inner {
             };
             self.statistics.json(&reading)
         };
-        self.callbacks.serve(py, event, read)
+        self.callbacks.serve(py, event, self.client.get().ok(), read)
     }
 }
 
@@ -409,8 +409,11 @@ impl Producer {
         let queue = Queue::new();
         let made = py.detach(|| {
             let limit = config.client()?.exit_timeout;
-            let client =
-                Client::builder().config(config).observer(events::observer(&queue, Event::Client)).around_work(let_go).build()?;
+            let client = Client::builder()
+                .config(config)
+                .observer(events::observer(&queue, Event::Client, false))
+                .around_work(let_go)
+                .build()?;
             let producer = client.producer_builder().reports(true).build()?;
             Ok::<_, Error>((client, producer, limit))
         });

@@ -14,11 +14,7 @@ from ._loop import TURN, Port, call, unclosed
 from .errors import BrokerResponseError, ConsumerStoppedError, IllegalOperation, IllegalStateError, of_commit
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
-_OWN = frozenset(
-    "key_deserializer value_deserializer consumer_timeout_ms max_poll_records partition_assignment_strategy loop "
-    "rebalance_timeout_ms".split()
-)
-_REFUSED = frozenset("ssl_context sasl_oauth_token_provider sasl_kerberos_service_name sasl_kerberos_domain_name".split())
+_OWN = frozenset({"key_deserializer", "value_deserializer", "max_poll_records", "partition_assignment_strategy"})
 
 Offsets = dict[TopicPartition, "int | OffsetAndMetadata | tuple[int, str]"]
 
@@ -35,7 +31,7 @@ class AIOKafkaConsumer(_ottla.AioConsumer):
         self._servers = servers(options["bootstrap_servers"])
         self._timeout = options.get("request_timeout_ms", 40000) / 1000
         self._group_id = options.get("group_id")
-        made = properties("AIOKafkaConsumer", options, _OWN, _REFUSED)
+        made = properties("AIOKafkaConsumer", options, _OWN)
         if given := options.get("partition_assignment_strategy"):
             made.append(("partition.assignment.strategy", strategies(given)))
         if self._group_id is None:

@@ -13,11 +13,7 @@ from ._loop import Port, call, unclosed
 from .errors import ProducerClosed
 from .structs import RecordMetadata
 
-_OWN = frozenset({"key_serializer", "value_serializer", "request_timeout_ms", "loop"})
-_REFUSED = frozenset(
-    "transactional_id transaction_timeout_ms partitioner ssl_context sasl_oauth_token_provider sasl_kerberos_service_name "
-    "sasl_kerberos_domain_name".split()
-)
+_OWN = frozenset({"key_serializer", "value_serializer", "request_timeout_ms"})
 
 
 @later(
@@ -38,7 +34,7 @@ class AIOKafkaProducer(_ottla.AioProducer):
             options.setdefault("acks", 1)
         self._servers = servers(options["bootstrap_servers"])
         self._timeout = options.get("request_timeout_ms", 40000) / 1000
-        made = properties("AIOKafkaProducer", options, _OWN, _REFUSED)
+        made = properties("AIOKafkaProducer", options, _OWN)
         delivery = int(self._timeout * 1000 + options.get("linger_ms", 0))
         made += [("request.timeout.ms", str(int(self._timeout * 1000))), ("delivery.timeout.ms", str(delivery))]
         call(_ottla.check_properties, made)

@@ -14,8 +14,10 @@ from ._options import properties
 from .errors import IllegalStateError, KafkaConfigurationError, of_commit, translated
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 
-_OWN = frozenset({"key_deserializer", "value_deserializer", "consumer_timeout_ms", "max_poll_records", "partition_assignment_strategy"})
-_REFUSED = frozenset({"proxy_url", "ssl_context", "sasl_oauth_token_provider"})
+_OWN = frozenset(
+    "key_deserializer value_deserializer consumer_timeout_ms max_poll_records partition_assignment_strategy "
+    "default_offset_commit_callback".split()
+)
 
 _T = TypeVar("_T")
 
@@ -81,6 +83,23 @@ def told(method: Callable[[set[TopicPartition]], Any]) -> Callable[[Any, list[_m
     return tell
 
 
+def told_of_commits(callback: Callable[[Any, Any], Any]) -> Callable[[Any, list[_model.TopicPartition]], Any]:
+    """What is called with a commit's offsets and its error, or None, as the native consumer calls it."""
+    if not callable(callback):
+        raise KafkaConfigurationError("default_offset_commit_callback is callable")
+
+    def tell(error: Any, partitions: list[_model.TopicPartition]) -> Any:
+        offsets = {TopicPartition(one.topic, one.partition): committed(one) for one in partitions}
+        return callback(offsets, None if error is None else of_commit(translated(KafkaException(error))))
+
+    return tell
+
+
+def committed(found: _model.TopicPartition) -> OffsetAndMetadata:
+    """What was committed."""
+    return OffsetAndMetadata(found.offset, found.metadata or "", -1 if found.leader_epoch is None else found.leader_epoch)
+
+
 def matching(pattern: str) -> str:
     """A pattern as the native consumer takes it: from the beginning of a topic's name."""
     return f"^(?:{pattern})"
@@ -112,7 +131,7 @@ class KafkaConsumer(_ottla.Consumer):
 
     def __init__(self, *topics: str, **options: Any) -> None:
         options.setdefault("bootstrap_servers", "localhost")
-        made = properties("KafkaConsumer", options, _OWN, _REFUSED)
+        made = properties("KafkaConsumer", options, _OWN)
         if given := options.get("partition_assignment_strategy"):
             made.append(("partition.assignment.strategy", strategies(given)))
         self._max_poll_records = options.get("max_poll_records", 500)
@@ -124,7 +143,10 @@ class KafkaConsumer(_ottla.Consumer):
             made = [(name, value) for name, value in made if name != "enable.auto.commit"]
         self._reset = options.get("auto_offset_reset", "latest")
         self._at: dict[str, int] = {}
-        call(self._open, made, {}, True, *deserializers, seconds(options.get("consumer_timeout_ms")))
+        callbacks = {}
+        if (callback := options.get("default_offset_commit_callback")) is not None:
+            callbacks["on_commit"] = told_of_commits(callback)
+        call(self._open, made, callbacks, True, *deserializers, seconds(options.get("consumer_timeout_ms")))
         if topics:
             self.subscribe(topics)
 
@@ -302,7 +324,7 @@ class KafkaConsumer(_ottla.Consumer):
             return None
         if not metadata:
             return found.offset
-        return OffsetAndMetadata(found.offset, found.metadata or "", -1 if found.leader_epoch is None else found.leader_epoch)
+        return committed(found)
 
     # Looking
 

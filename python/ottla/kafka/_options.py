@@ -31,12 +31,40 @@ RENAMED = {
     "request_timeout_ms": "request.timeout.ms",
 }
 
-# Options about how kafka-python or aiokafka work inside; what they are set to changes nothing a user would see.
+# Options about how kafka-python or aiokafka work inside; what they are set to changes nothing a user would see. Each of them
+# stands in COMPAT.md with its reason.
 WITHOUT_EFFECT = frozenset(
-    "api_version api_version_auto_timeout_ms bootstrap_timeout_ms selector kafka_client socket_options metrics_enabled metric_reporters "
-    "metrics_num_samples metrics_sample_window_ms metric_group_prefix client_dns_lookup loop exclude_internal_topics "
-    "enable_incremental_fetch_sessions buffer_memory_block default_offset_commit_callback".split()
+    "api_version api_version_auto_timeout_ms bootstrap_timeout_ms consumer_timeout_ms enable_incremental_fetch_sessions loop "
+    "metric_group_prefix metrics_enabled metrics_num_samples metrics_sample_window_ms rebalance_timeout_ms selector".split()
 )
+
+# Options that are not there yet, with what the peers set them to: that is taken.
+REFUSED: Mapping[str, Any] = {
+    "kafka_client": None,
+    "metric_reporters": [],
+    "partitioner": None,
+    "proxy_url": None,
+    "sasl_kerberos_domain_name": None,
+    "sasl_kerberos_name": None,
+    "sasl_kerberos_service_name": "kafka",
+    "sasl_oauth_token_provider": None,
+    "socket_options": [(6, 1, 1)],
+    "socks5_proxy": None,
+    "ssl_check_hostname": True,
+    "ssl_ciphers": None,
+    "ssl_context": None,
+    "ssl_crlfile": None,
+    "transaction_timeout_ms": 60000,
+    "transactional_id": None,
+}
+# The same of what is an object, by the name of its class.
+_STANDARD = {"partitioner": ("DefaultPartitioner",), "kafka_client": ("KafkaNetClient", "KafkaClient")}
+
+
+def is_standard(name: str, value: Any) -> bool:
+    """Whether an option that is not there yet is set to what it is without being set."""
+    made_of = value if isinstance(value, type) else type(value)
+    return bool(value == REFUSED[name]) or value in ((), None) or made_of.__name__ in _STANDARD.get(name, ())
 
 
 def servers(value: Any) -> str:
@@ -44,14 +72,19 @@ def servers(value: Any) -> str:
     return value if isinstance(value, str) else ",".join(value)
 
 
-def properties(who: str, options: Mapping[str, Any], own: frozenset[str], refused: frozenset[str]) -> list[tuple[str, str]]:
+def properties(who: str, options: Mapping[str, Any], own: frozenset[str]) -> list[tuple[str, str]]:
     """Properties of all options that are not the caller's own."""
     made: list[tuple[str, str]] = []
     for name, value in options.items():
         if name in own or name in WITHOUT_EFFECT or value is None:
             continue
-        if name in refused:
+        if name in REFUSED:
+            if is_standard(name, value):
+                continue
             raise KafkaConfigurationError(f"{who}: {name} is not there yet (see COMPAT.md)")
+        if name == "sasl_mechanism" and value == "PLAIN" and not options.get("security_protocol", "").startswith("SASL"):
+            # What aiokafka has there without being told.
+            continue
         if name == "bootstrap_servers":
             value = servers(value)
         elif name == "acks":

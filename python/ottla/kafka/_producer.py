@@ -12,7 +12,6 @@ from ._options import properties
 from .errors import KafkaConfigurationError, KafkaTimeoutError, translated
 
 _OWN = frozenset({"key_serializer", "value_serializer", "exit_timeout_ms", "buffer_memory", "batch_size", "retries"})
-_REFUSED = frozenset({"transactional_id", "partitioner", "proxy_url", "ssl_context", "sasl_oauth_token_provider"})
 
 
 @later("init_transactions begin_transaction commit_transaction abort_transaction send_offsets_to_transaction")
@@ -25,7 +24,7 @@ class KafkaProducer(_ottla.SendingProducer):
     def __init__(self, **options: Any) -> None:
         options.setdefault("bootstrap_servers", "localhost")
         options.setdefault("linger_ms", 0)
-        made = properties("KafkaProducer", options, _OWN, _REFUSED)
+        made = properties("KafkaProducer", options, _OWN)
         if (memory := options.get("buffer_memory")) is not None:
             made.append(("queue.buffering.max.kbytes", str(max(1, int(memory) // 1024))))
         if (size := options.get("batch_size")) is not None:
