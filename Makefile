@@ -88,7 +88,7 @@ fuzz: setup-rust ## coverage-guided bytes at every decoder, SECONDS for each (on
 	@bash tests/fuzz/run.sh $(or $(SECONDS),60)
 
 proof: ## what takes too long for `make test`: the ignored tests one after another, hostile bytes by the million
-	@$(MAKE) --no-print-directory setup
+	@bash tests/tools/setup.sh proof
 	cargo test --workspace --locked -- --ignored --test-threads 1 --nocapture
 	@$(MAKE) --no-print-directory hostile INPUTS=1000000
 	@$(MAKE) --no-print-directory fuzz SECONDS=60

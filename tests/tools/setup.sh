@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Installs what `make test`, `make demo` and `make bench` need. What it may not install it names, with the command that does, and
-# fails: nothing is skipped in silence.
+# Installs what `make test`, `make demo`, `make proof` and `make bench` need. What it may not install it names, with the
+# command that does, and fails: nothing is skipped in silence.
 #
 #   setup.sh rust     a Rust toolchain that can build
 #   setup.sh all      that, rustfmt, clippy, the Windows target, Java, Maven, kcat, and Apache Kafka's jars
-#   setup.sh bench    the above, and what the other clients of the benchmarks are built with
+#   setup.sh proof    the same, and what looks into the memory of C programs
+#   setup.sh bench    what `all` installs, and what the other clients of the benchmarks are built with
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -88,6 +89,13 @@ all)
     report
     bash tests/tools/fetch-kafka.sh
     ;;
+proof)
+    everything
+    need valgrind "valgrind" "apt-get install valgrind"
+    need nm "binutils" "apt-get install binutils"
+    report
+    bash tests/tools/fetch-kafka.sh
+    ;;
 bench)
     everything
     need go "golang-go" "https://go.dev/doc/install"
@@ -98,7 +106,7 @@ bench)
     bash tests/tools/fetch-kafka.sh
     ;;
 *)
-    echo "setup.sh: rust, all or bench, not '$what'" >&2
+    echo "setup.sh: rust, all, proof or bench, not '$what'" >&2
     exit 2
     ;;
 esac

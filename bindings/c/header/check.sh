@@ -14,4 +14,9 @@ for header in rdkafka.h librdkafka/rdkafka.h librdkafka/rdkafka_mock.h; do
     cc -std=c99 -Wall -Wextra -Werror -pedantic -D_POSIX_C_SOURCE=200809L -I ../../c-include -c "$work/use.c" -o "$work/use.o"
     c++ -x c++ -std=c++17 -Wall -Wextra -Werror -I ../../c-include -c "$work/use.c" -o "$work/use.o"
 done
+wide=$(find ../../c-include header tests csrc -name '*.[ch]' -exec awk 'length > 130 { print FILENAME ":" FNR ": " length }' {} +)
+[ -z "$wide" ] || {
+    printf 'lines longer than 130:\n%s\n' "$wide"
+    exit 1
+}
 echo "c-include: as the definitions say; compiles as C99 and C++17"

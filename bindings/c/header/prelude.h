@@ -16,8 +16,8 @@
 /* The release of librdkafka whose API this is. */
 #define RD_KAFKA_VERSION 0x021000ff
 
-#define RD_KAFKA_DEBUG_CONTEXTS                                                                                                   \
-    "all,generic,broker,topic,metadata,feature,queue,msg,protocol,cgrp,security,fetch,interceptor,plugin,consumer,admin,eos,"      \
+#define RD_KAFKA_DEBUG_CONTEXTS                                                                                                  \
+    "all,generic,broker,topic,metadata,feature,queue,msg,protocol,cgrp,security,fetch,interceptor,plugin,consumer,admin,eos,"    \
     "mock,assignor,conf"
 
 typedef enum rd_kafka_type_t { RD_KAFKA_PRODUCER, RD_KAFKA_CONSUMER } rd_kafka_type_t;
@@ -104,7 +104,8 @@ typedef enum {
     RD_KAFKA_RESP_ERR__NOOP = -141, /* Local: No operation performed */
     RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET = -140, /* Local: No offset to automatically reset to */
     RD_KAFKA_RESP_ERR__LOG_TRUNCATION = -139, /* Local: Partition log truncation detected */
-    RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD = -138, /* Local: an invalid record in the same batch caused the failure of this message too */
+    /* Local: an invalid record in the same batch caused the failure of this message too */
+    RD_KAFKA_RESP_ERR__INVALID_DIFFERENT_RECORD = -138,
     RD_KAFKA_RESP_ERR__DESTROY_BROKER = -137, /* Local: Broker handle destroyed without termination */
     RD_KAFKA_RESP_ERR__END = -100,
     RD_KAFKA_RESP_ERR_UNKNOWN = -1, /* Unknown broker error */
@@ -128,7 +129,8 @@ typedef enum {
     RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION = 17, /* Broker: Invalid topic */
     RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE = 18, /* Broker: Message batch larger than configured server segment size */
     RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS = 19, /* Broker: Not enough in-sync replicas */
-    RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20, /* Broker: Message(s) written to insufficient number of in-sync replicas */
+    /* Broker: Message(s) written to insufficient number of in-sync replicas */
+    RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20,
     RD_KAFKA_RESP_ERR_INVALID_REQUIRED_ACKS = 21, /* Broker: Invalid required acks value */
     RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION = 22, /* Broker: Specified group generation id is not valid */
     RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL = 23, /* Broker: Inconsistent group protocol */
@@ -168,7 +170,8 @@ typedef enum {
     RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_AUTH_DISABLED = 61, /* Broker: Delegation Token feature is not enabled */
     RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_NOT_FOUND = 62, /* Broker: Delegation Token is not found on server */
     RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_OWNER_MISMATCH = 63, /* Broker: Specified Principal is not valid Owner/Renewer */
-    RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED = 64, /* Broker: Delegation Token requests are not allowed on this connection */
+    /* Broker: Delegation Token requests are not allowed on this connection */
+    RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED = 64,
     RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_AUTHORIZATION_FAILED = 65, /* Broker: Delegation Token authorization failed */
     RD_KAFKA_RESP_ERR_DELEGATION_TOKEN_EXPIRED = 66, /* Broker: Delegation Token is expired */
     RD_KAFKA_RESP_ERR_INVALID_PRINCIPAL_TYPE = 67, /* Broker: Supplied principalType is not supported */
@@ -190,27 +193,33 @@ typedef enum {
     RD_KAFKA_RESP_ERR_ELIGIBLE_LEADERS_NOT_AVAILABLE = 83, /* Broker: Eligible partition leaders are not available */
     RD_KAFKA_RESP_ERR_ELECTION_NOT_NEEDED = 84, /* Broker: Leader election not needed for topic partition */
     RD_KAFKA_RESP_ERR_NO_REASSIGNMENT_IN_PROGRESS = 85, /* Broker: No partition reassignment is in progress */
-    RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC = 86, /* Broker: Deleting offsets of a topic while the consumer group is subscribed to it */
+    /* Broker: Deleting offsets of a topic while the consumer group is subscribed to it */
+    RD_KAFKA_RESP_ERR_GROUP_SUBSCRIBED_TO_TOPIC = 86,
     RD_KAFKA_RESP_ERR_INVALID_RECORD = 87, /* Broker: Broker failed to validate record */
     RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT = 88, /* Broker: There are unstable offsets that need to be cleared */
     RD_KAFKA_RESP_ERR_THROTTLING_QUOTA_EXCEEDED = 89, /* Broker: Throttling quota has been exceeded */
-    RD_KAFKA_RESP_ERR_PRODUCER_FENCED = 90, /* Broker: There is a newer producer with the same transactionalId which fences the current one */
+    /* Broker: There is a newer producer with the same transactionalId which fences the current one */
+    RD_KAFKA_RESP_ERR_PRODUCER_FENCED = 90,
     RD_KAFKA_RESP_ERR_RESOURCE_NOT_FOUND = 91, /* Broker: Request illegally referred to resource that does not exist */
     RD_KAFKA_RESP_ERR_DUPLICATE_RESOURCE = 92, /* Broker: Request illegally referred to the same resource twice */
     RD_KAFKA_RESP_ERR_UNACCEPTABLE_CREDENTIAL = 93, /* Broker: Requested credential would not meet criteria for acceptability */
     RD_KAFKA_RESP_ERR_INVALID_UPDATE_VERSION = 95, /* Broker: Invalid update version */
     RD_KAFKA_RESP_ERR_FEATURE_UPDATE_FAILED = 96, /* Broker: Unable to update finalized features due to server error */
-    RD_KAFKA_RESP_ERR_PRINCIPAL_DESERIALIZATION_FAILURE = 97, /* Broker: Request principal deserialization failed during forwarding */
+    /* Broker: Request principal deserialization failed during forwarding */
+    RD_KAFKA_RESP_ERR_PRINCIPAL_DESERIALIZATION_FAILURE = 97,
     RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_ID = 100, /* Broker: Unknown topic id */
     RD_KAFKA_RESP_ERR_INCONSISTENT_TOPIC_ID = 103, /* Broker: The log's topic ID did not match the topic ID in the request */
     RD_KAFKA_RESP_ERR_FENCED_MEMBER_EPOCH = 110, /* Broker: The member epoch is fenced by the group coordinator */
-    RD_KAFKA_RESP_ERR_UNRELEASED_INSTANCE_ID = 111, /* Broker: The instance ID is still used by another member in the consumer group */
-    RD_KAFKA_RESP_ERR_UNSUPPORTED_ASSIGNOR = 112, /* Broker: The assignor or its version range is not supported by the consumer group */
+    /* Broker: The instance ID is still used by another member in the consumer group */
+    RD_KAFKA_RESP_ERR_UNRELEASED_INSTANCE_ID = 111,
+    /* Broker: The assignor or its version range is not supported by the consumer group */
+    RD_KAFKA_RESP_ERR_UNSUPPORTED_ASSIGNOR = 112,
     RD_KAFKA_RESP_ERR_STALE_MEMBER_EPOCH = 113, /* Broker: The member epoch is stale */
     RD_KAFKA_RESP_ERR_MISMATCHED_ENDPOINT_TYPE = 114, /* Broker: The request was sent to an endpoint of the wrong type */
     RD_KAFKA_RESP_ERR_UNSUPPORTED_ENDPOINT_TYPE = 115, /* Broker: This endpoint type is not supported yet */
     RD_KAFKA_RESP_ERR_UNKNOWN_CONTROLLER_ID = 116, /* Broker: This controller ID is not known */
-    RD_KAFKA_RESP_ERR_INVALID_REGISTRATION = 119, /* Broker: The controller has considered the broker registration to be invalid */
+    /* Broker: The controller has considered the broker registration to be invalid */
+    RD_KAFKA_RESP_ERR_INVALID_REGISTRATION = 119,
     RD_KAFKA_RESP_ERR_TRANSACTION_ABORTABLE = 120, /* Broker: The server encountered an error with the transaction */
     RD_KAFKA_RESP_ERR_INVALID_RECORD_STATE = 121, /* Broker: The record state is invalid */
     RD_KAFKA_RESP_ERR_SHARE_SESSION_NOT_FOUND = 122, /* Broker: The share session was not found */
@@ -220,7 +229,8 @@ typedef enum {
     RD_KAFKA_RESP_ERR_DUPLICATE_VOTER = 126, /* Broker: The voter is already part of the set of voters */
     RD_KAFKA_RESP_ERR_VOTER_NOT_FOUND = 127, /* Broker: The voter is not part of the set of voters */
     RD_KAFKA_RESP_ERR_INVALID_REGULAR_EXPRESSION = 128, /* Broker: The regular expression is not valid */
-    RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED = 129, /* Broker: Client metadata is stale, client should rebootstrap to obtain new metadata */
+    /* Broker: Client metadata is stale, client should rebootstrap to obtain new metadata */
+    RD_KAFKA_RESP_ERR_REBOOTSTRAP_REQUIRED = 129,
     RD_KAFKA_RESP_ERR_STREAMS_INVALID_TOPOLOGY = 130, /* Broker: The supplied topology is invalid */
     RD_KAFKA_RESP_ERR_STREAMS_INVALID_TOPOLOGY_EPOCH = 131, /* Broker: The supplied topology epoch is invalid */
     RD_KAFKA_RESP_ERR_STREAMS_TOPOLOGY_FENCED = 132, /* Broker: The supplied topology epoch is outdated */
@@ -418,8 +428,10 @@ typedef int rd_kafka_event_type_t;
 /* The application's functions. */
 typedef void (*ottla_dr_msg_cb)(rd_kafka_t *rk, const rd_kafka_message_t *rkmessage, void *opaque);
 typedef void (*ottla_dr_cb)(rd_kafka_t *rk, void *payload, size_t len, rd_kafka_resp_err_t err, void *opaque, void *msg_opaque);
-typedef void (*ottla_rebalance_cb)(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *opaque);
-typedef void (*ottla_offset_commit_cb)(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *offsets, void *opaque);
+typedef void (*ottla_rebalance_cb)(
+    rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *partitions, void *opaque);
+typedef void (*ottla_offset_commit_cb)(
+    rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *offsets, void *opaque);
 typedef void (*ottla_error_cb)(rd_kafka_t *rk, int err, const char *reason, void *opaque);
 typedef void (*ottla_throttle_cb)(rd_kafka_t *rk, const char *broker_name, int32_t broker_id, int throttle_time_ms, void *opaque);
 typedef void (*ottla_log_cb)(const rd_kafka_t *rk, int level, const char *fac, const char *buf);

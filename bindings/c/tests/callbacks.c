@@ -1,5 +1,5 @@
-/* Callbacks that end the poll that they are called from, or destroy their client; signals while a call waits; a process that ends with
- * records on their way. */
+/* Callbacks that end the poll that they are called from, or destroy their client; signals while a call waits; a process that ends
+ * with records on their way. */
 
 #include <pthread.h>
 #include <signal.h>
@@ -75,7 +75,8 @@ static int ordered, at_last;
 /* Each report ends its poll, up to a certain one. */
 static void reports(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque) {
     (void)opaque;
-    CHECK(!message->err && (intptr_t)message->_private == 2 * ordered, "report %d, %ld", ordered, (long)(intptr_t)message->_private);
+    CHECK(!message->err && (intptr_t)message->_private == 2 * ordered,
+          "report %d, %ld", ordered, (long)(intptr_t)message->_private);
     ordered++;
     if (ordered < at_last)
         rd_kafka_yield(rk);
@@ -97,7 +98,8 @@ static void yielded_by_reports(const char *servers) {
     at_last = RECORDS;
     for (i = 0; i < RECORDS; i++)
         CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(TOPIC), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE("v", 1),
-                                 RD_KAFKA_V_OPAQUE((void *)(intptr_t)(2 * i)), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+                                 RD_KAFKA_V_OPAQUE((void *)(intptr_t)(2 * i)),
+                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
               "produce");
     for (i = 1; i < 20; i++) {
         CHECK(rd_kafka_poll(rk, PATIENCE) == 1 && ordered == i, "%d reports after poll %d", ordered, i);

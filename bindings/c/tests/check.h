@@ -9,14 +9,14 @@
 #include <librdkafka/rdkafka.h>
 
 /* Ends the program if something is not so. */
-#define CHECK(what, ...)                                                                                                          \
-    do {                                                                                                                          \
-        if (!(what)) {                                                                                                            \
-            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #what);                                                            \
-            fprintf(stderr, __VA_ARGS__);                                                                                         \
-            fprintf(stderr, "\n");                                                                                                \
-            exit(1);                                                                                                              \
-        }                                                                                                                         \
+#define CHECK(what, ...)                                                                                                         \
+    do {                                                                                                                         \
+        if (!(what)) {                                                                                                           \
+            fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #what);                                                           \
+            fprintf(stderr, __VA_ARGS__);                                                                                        \
+            fprintf(stderr, "\n");                                                                                               \
+            exit(1);                                                                                                             \
+        }                                                                                                                        \
     } while (0)
 
 /* How long anything may take, in ms, before it counts as hung. */

@@ -25,7 +25,8 @@ static void configuration(void) {
     CHECK(rd_kafka_conf_set(conf, "linger.msec", "x", text, sizeof(text)) == RD_KAFKA_CONF_UNKNOWN, "unknown");
     CHECK(strstr(text, "linger.ms"), "the nearest name: %s", text);
     CHECK(rd_kafka_conf_set(conf, "acks", "5000", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "range");
-    CHECK(strstr(text, "Configuration property \"request.required.acks\" value 5000 is outside allowed range -1..1000"), "%s", text);
+    CHECK(strstr(text, "Configuration property \"request.required.acks\" value 5000 is outside allowed range -1..1000"),
+          "%s", text);
     CHECK(rd_kafka_conf_set(conf, "enable.idempotence", "maybe", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "bool");
     CHECK(strstr(text, "Expected bool value for \"enable.idempotence\": true or false"), "%s", text);
     CHECK(rd_kafka_conf_set(conf, "dr_cb", "x", text, sizeof(text)) == RD_KAFKA_CONF_INVALID, "callback");
@@ -84,7 +85,8 @@ static void lists(void) {
     copy = rd_kafka_topic_partition_list_copy(list);
     CHECK(rd_kafka_topic_partition_list_del(list, "a", 0) == 1 && rd_kafka_topic_partition_list_del(list, "a", 0) == 0, "del");
     CHECK(list->cnt == 99 && list->elems[0].partition == 2, "the rest moves up");
-    CHECK(!memcmp(copy->elems[0].metadata, "note", 4) && rd_kafka_topic_partition_get_leader_epoch(&copy->elems[0]) == 9, "copied");
+    CHECK(!memcmp(copy->elems[0].metadata, "note", 4) && rd_kafka_topic_partition_get_leader_epoch(&copy->elems[0]) == 9,
+          "copied");
     CHECK(copy->elems[99].opaque == (void *)99, "opaque");
     rd_kafka_topic_partition_list_add_range(copy, "c", 0, 9);
     CHECK(copy->cnt == 110, "%d", copy->cnt);
@@ -103,7 +105,8 @@ static void errors(void) {
     unknown = rd_kafka_err2str((rd_kafka_resp_err_t)12345);
     CHECK(!strcmp(rd_kafka_err2name((rd_kafka_resp_err_t)23456), "ERR_23456?"), "unknown");
     CHECK(!strcmp(unknown, "Err-12345?"), "both are used in one line: %s", unknown);
-    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE && !strcmp(rd_kafka_error_string(error), "formatted 7"), "object");
+    CHECK(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE && !strcmp(rd_kafka_error_string(error), "formatted 7"),
+          "object");
     CHECK(!rd_kafka_error_is_fatal(error) && !rd_kafka_error_is_retriable(error), "object");
     rd_kafka_error_destroy(error);
     rd_kafka_get_err_descs(&all, &count);
@@ -132,7 +135,6 @@ static void nobody(enum told told) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_t *rk;
     int i;
-    set(conf, "bootstrap.servers", "127.0.0.1:1");
     rd_kafka_conf_set_opaque(conf, &down);
     down = logged = 0;
     rd_kafka_conf_set_log_cb(conf, told == LOGGER ? NULL : on_log);
@@ -141,6 +143,7 @@ static void nobody(enum told told) {
     rk = client(RD_KAFKA_PRODUCER, conf);
     if (told == LOGGER)
         rd_kafka_set_logger(rk, on_log);
+    CHECK(rd_kafka_brokers_add(rk, "127.0.0.1:1") == 1, "a server");
     for (i = 0; i < 600 && !(told == ERROR_CB ? down : logged); i++)
         rd_kafka_poll(rk, 100);
     CHECK(told == ERROR_CB ? down && !logged : logged, "told, and once is enough");
@@ -226,9 +229,11 @@ static void misuse(void) {
 
     /* A client without a server says so. */
     rk = client(RD_KAFKA_PRODUCER, rd_kafka_conf_new());
-    CHECK(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__STATE, "no server");
+    CHECK(rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_END) == RD_KAFKA_RESP_ERR__STATE,
+          "no server");
     CHECK(rd_kafka_brokers_add(rk, "127.0.0.1:1") == 1, "a server");
-    CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_VALUE("v", 1), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
+    CHECK(!rd_kafka_producev(rk, RD_KAFKA_V_TOPIC("t"), RD_KAFKA_V_VALUE("v", 1),
+                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END),
           "queued");
     CHECK(rd_kafka_outq_len(rk) >= 1, "queued");
     CHECK(rd_kafka_flush(rk, 10) == RD_KAFKA_RESP_ERR__TIMED_OUT, "nobody is there");

@@ -16,7 +16,8 @@ static rd_kafka_event_t *expect(rd_kafka_queue_t *queue, rd_kafka_event_type_t t
         CHECK(event, "event %d in time", type);
         if (rd_kafka_event_type(event) == type)
             return event;
-        CHECK(rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR || rd_kafka_event_type(event) == RD_KAFKA_EVENT_STATS, "%s instead",
+        CHECK(rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR || rd_kafka_event_type(event) == RD_KAFKA_EVENT_STATS,
+              "%s instead",
               rd_kafka_event_name(event));
         rd_kafka_event_destroy(event);
     }
@@ -146,7 +147,8 @@ static void group(const char *servers) {
             const rd_kafka_message_t *message;
             switch (rd_kafka_event_type(event)) {
             case RD_KAFKA_EVENT_REBALANCE:
-                CHECK(rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS, "%s", rd_kafka_event_error_string(event));
+                CHECK(rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+                      "%s", rd_kafka_event_error_string(event));
                 partitions = rd_kafka_event_topic_partition_list(event);
                 CHECK(partitions && partitions->cnt == 1, "one partition");
                 partitions->elems[0].offset = 50;
@@ -264,7 +266,8 @@ static void logs(void) {
                              RD_KAFKA_V_END),
           "produce");
     event = expect(queue, RD_KAFKA_EVENT_LOG);
-    CHECK(!rd_kafka_event_log(event, &facility, &words, &level) && *facility && strstr(words, "127.0.0.1:1") && level == 3, "a line");
+    CHECK(!rd_kafka_event_log(event, &facility, &words, &level) && *facility && strstr(words, "127.0.0.1:1") && level == 3,
+          "a line");
     CHECK(!rd_kafka_event_debug_contexts(event, contexts, sizeof(contexts)) && !*contexts, "no context");
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

@@ -237,6 +237,7 @@ int main(int argc, char **argv) {
     CHECK(strstr(text, "records were not delivered"), "%s", text);
     /* By default there is a second for it: all is delivered, or what is not is counted. */
     text = ends(leaves_within_the_default);
-    CHECK(*text ? strstr(text, "within the 1000 ms") != NULL : written() >= 4 * RECORDS, "%ld records; %s", (long)written(), text);
+    CHECK(*text ? strstr(text, "within the 1000 ms") != NULL : written() >= 4 * RECORDS,
+          "%ld records; %s", (long)written(), text);
     return 0;
 }

@@ -56,7 +56,8 @@ int main(void) {
 
     err = rd_kafka_metadata(rk, 0, topic, &metadata, PATIENCE);
     CHECK(!err, "%s", rd_kafka_err2str(err));
-    CHECK(metadata->broker_cnt == 3 && metadata->topic_cnt == 1, "%d brokers, %d topics", metadata->broker_cnt, metadata->topic_cnt);
+    CHECK(metadata->broker_cnt == 3 && metadata->topic_cnt == 1,
+          "%d brokers, %d topics", metadata->broker_cnt, metadata->topic_cnt);
     CHECK(!strcmp(metadata->topics[0].topic, "mocked") && metadata->topics[0].partition_cnt == 4, "%d partitions",
           metadata->topics[0].partition_cnt);
     for (i = 0; i < 4; i++) {

@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
     rk = producer("127.0.0.1:1", "10");
     topic = rd_kafka_topic_new(rk, TOPIC, NULL);
     for (i = 0; i < 10; i++)
-        CHECK(!rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_FREE, malloc(1000), 1000, NULL, 0, (void *)(size_t)(i + 1)), "take %d", i);
+        CHECK(!rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_FREE, malloc(1000), 1000, NULL, 0, (void *)(size_t)(i + 1)),
+              "take %d", i);
     freed = malloc(1000);
     CHECK(rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_FREE, freed, 1000, NULL, 0, NULL) == -1, "full");
     CHECK(rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL, "%s", rd_kafka_err2str(rd_kafka_last_error()));

@@ -1,5 +1,5 @@
-/* Queues under an application that changes them while others wait, ends what tells it, or closes by one. Without a topic's records but
- * for those that it brings itself. */
+/* Queues under an application that changes them while others wait, ends what tells it, or closes by one. Without a topic's
+ * records but for those that it brings itself. */
 
 #include <fcntl.h>
 #include <poll.h>
@@ -171,8 +171,8 @@ static void begun_later(void) {
     close(ends[1]);
 }
 
-/* Two topics' records, each of a consumer of its own, and all of them here already, come in turn out of the one queue that both go
- * to: message by message, or many at once. */
+/* Two topics' records, each of a consumer of its own, and all of them here already, come in turn out of the one queue that both
+ * go to: message by message, or many at once. */
 static void in_turn(size_t at_once) {
     enum { RECORDS = 1000, RUN = 100 };
     const char *names[] = {"in-turn-a", "in-turn-b"};
@@ -185,7 +185,8 @@ static void in_turn(size_t at_once) {
     int which, run = 0, last = -1, got[2] = {1, 1};
     for (which = 0; which < 2; which++) {
         rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
-        CHECK(!rd_kafka_topic_conf_set(conf, "auto.offset.reset", which ? "latest" : "earliest", errstr, sizeof(errstr)), "%s", errstr);
+        CHECK(!rd_kafka_topic_conf_set(conf, "auto.offset.reset", which ? "latest" : "earliest", errstr, sizeof(errstr)),
+              "%s", errstr);
         topics[which] = rd_kafka_topic_new(rk, names[which], conf);
         queues[which] = rd_kafka_queue_new(rk);
         CHECK(!rd_kafka_consume_start_queue(topics[which], 0, RD_KAFKA_OFFSET_BEGINNING, queues[which]), "start");

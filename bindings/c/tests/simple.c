@@ -40,8 +40,10 @@ int main(int argc, char **argv) {
     set(conf, "bootstrap.servers", argv[1]);
     set(conf, "enable.partition.eof", "true");
     rk = client(RD_KAFKA_CONSUMER, conf);
-    CHECK(rd_kafka_topic_conf_set(topic_conf, "auto.offset.reset", "smallest", errstr, sizeof(errstr)) == RD_KAFKA_CONF_OK, "%s", errstr);
-    CHECK(rd_kafka_topic_conf_set(topic_conf, "linger.ms", "1", errstr, sizeof(errstr)) == RD_KAFKA_CONF_UNKNOWN, "not a topic's");
+    CHECK(rd_kafka_topic_conf_set(topic_conf, "auto.offset.reset", "smallest", errstr, sizeof(errstr)) == RD_KAFKA_CONF_OK,
+          "%s", errstr);
+    CHECK(rd_kafka_topic_conf_set(topic_conf, "linger.ms", "1", errstr, sizeof(errstr)) == RD_KAFKA_CONF_UNKNOWN,
+          "not a topic's");
     topic = rd_kafka_topic_new(rk, TOPIC, topic_conf);
 
     /* Message by message, from the tail. */
