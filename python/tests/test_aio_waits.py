@@ -10,7 +10,7 @@ from test_aio import reader, run, write, writer
 
 from ottla import _ottla
 from ottla.aio import TopicPartition
-from ottla.kafka.errors import KafkaError
+from ottla.aio.errors import KafkaError, ProducerClosed
 
 
 async def turns():
@@ -156,5 +156,63 @@ def test_who_waits_is_told_when_the_port_goes(broker, topic):
         assert done == {record, call} and call.cancelled()
         with pytest.raises(KafkaError, match="not known"):
             record.result()
+
+    run(main())
+
+
+@pytest.mark.parametrize("how", ["the task that stops it is cancelled", "stop itself is cancelled"])
+def test_who_is_cancelled_does_not_wait_for_a_silent_broker(broker, topic, how, caplog):
+    broker.add_fault(api="Produce", silence=True)
+    stops_itself = how == "stop itself is cancelled"
+
+    async def main():
+        producer = writer(broker, exit_timeout_ms=20, request_timeout_ms=900_000)
+        await producer.start()
+        record = await producer.send(topic, b"v")
+        begun = asyncio.Event()
+
+        async def serve():
+            try:
+                begun.set()
+                if not stops_itself:
+                    await asyncio.Event().wait()
+            finally:
+                await producer.stop()
+
+        task = asyncio.create_task(serve())
+        await begun.wait()
+        await turns()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(KafkaError):
+            await record
+        with pytest.raises(ProducerClosed):
+            await producer.send(topic, b"v")
+
+    run(main())
+    assert [one.getMessage() for one in caplog.records if one.name == "ottla.aio"] == [
+        "1 records were not delivered before the producer stopped"
+    ]
+
+
+def test_a_cancelled_task_still_delivers(broker, topic):
+    async def main():
+        producer = writer(broker, linger_ms=20, exit_timeout_ms=PATIENCE * 1000)
+        await producer.start()
+
+        async def serve():
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await producer.stop()
+
+        task = asyncio.create_task(serve())
+        await turns()
+        record = await producer.send(topic, b"v")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (await record).offset == 0
 
     run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextlib import suppress
 from typing import Any, Self
 
 from .. import _ottla
@@ -14,6 +16,8 @@ from .errors import ProducerClosed
 from .structs import RecordMetadata
 
 _OWN = frozenset({"key_serializer", "value_serializer", "request_timeout_ms"})
+
+_log = logging.getLogger("ottla.aio")
 
 
 @later(
@@ -39,6 +43,7 @@ class AIOKafkaProducer(_ottla.AioProducer):
         made += [("request.timeout.ms", str(int(self._timeout * 1000))), ("delivery.timeout.ms", str(delivery))]
         call(_ottla.check_properties, made)
         self._properties = made
+        self._exit_timeout = options.get("exit_timeout_ms", 1000) / 1000
         self._serializers = [options.get(name) for name in ("key_serializer", "value_serializer")]
         self._port: Port | None = None
         self._closed = False
@@ -97,15 +102,27 @@ class AIOKafkaProducer(_ottla.AioProducer):
         await _ottla.aio_flush(self._native, self._running().native)
 
     async def stop(self) -> None:
-        """Sends what there is, and ends the producer."""
+        """Sends what there is, and ends the producer.
+
+        Records have ``request_timeout_ms`` to go out. In a task that is being cancelled, by ctrl-c or a timeout, they have
+        ``exit_timeout_ms`` (1 s); what is left then fails, as it does when this call is cancelled.
+        """
         if self._closed or self._port is None:
             self._closed = True
             return
+        task = asyncio.current_task()
         try:
-            await self.flush()
+            if task is not None and task.cancelling():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(_ottla.aio_flush(self._native, self._port.native), self._exit_timeout)
+            else:
+                await self.flush()
         finally:
             if not self._closed:
                 self._closed = True
+                self._port.native.serve()
+                if left := self._port.native.under_way():
+                    _log.warning("%d records were not delivered before the producer stopped", left)
                 self._native._close()
                 self._port.native.serve()
                 self._port.close()
