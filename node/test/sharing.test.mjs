@@ -1,11 +1,11 @@
-// Members that run KafkaJS and members that run this package, in one group: what a program moves over by.
+// KafkaJS and this package beside each other: members of one group, keys on the same partitions. What a program moves over by.
 
 import assert from 'node:assert/strict'
 
 import kafkajs from 'kafkajs'
-import { AssignerProtocol } from 'ottla'
+import { AssignerProtocol, Partitioners } from 'ottla'
 
-import { Gathered, PATIENCE, atEnd, kafkaOf, producerOf, testOnBoth, topicOf, uniqueName } from './helper.mjs'
+import { Gathered, PATIENCE, atEnd, kafkaOf, producerOf, readAll, testOnBoth, topicOf, uniqueName } from './helper.mjs'
 
 const PARTITIONS = 6
 
@@ -82,5 +82,26 @@ for (const first of ['KafkaJS', 'Ottla']) {
     while (all().size < 1200) await got.count(got.items.length + 1)
     await follower.consumer.disconnect()
     assert.equal(new Set(read('Ottla')).size, read('Ottla').length, 'none twice')
+  })
+}
+
+for (const name of ['DefaultPartitioner', 'LegacyPartitioner']) {
+  testOnBoth(`10,000 keys on the partitions where KafkaJS’s ${name} puts them`, async (t, brokers) => {
+    const [kafka, partitions] = [kafkaOf(brokers), 17]
+    const topic = await topicOf(t, kafka, partitions)
+    const producer = await producerOf(t, kafka, { createPartitioner: Partitioners[name] })
+    let state = 1
+    const byte = () => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+      return state >>> 24
+    }
+    const keys = Array.from({ length: 10000 }, (_, i) => Buffer.from(Array.from({ length: i % 41 }, byte)))
+    await producer.send({ topic, messages: keys.map((key, i) => ({ key, value: `${i}` })) })
+    const theirs = kafkajs.Partitioners[name]()
+    const partitionMetadata = Array.from({ length: partitions }, (_, partitionId) => ({ partitionId, leader: 1 }))
+    for (const { partition, message } of await readAll(t, kafka, topic, keys.length)) {
+      const key = keys[Number(message.value.toString())]
+      assert.equal(partition, theirs({ topic, partitionMetadata, message: { key } }), `key ${key.toString('hex')}`)
+    }
   })
 }

@@ -40,7 +40,7 @@ fn spelt_out(data: &Data, scenario: &Scenario, expected: &Value, outcome: &Value
         return Ok(positions(&scenario.sent(data)).map(|(partition, offset, record)| read(record, partition, offset)).collect());
     }
     if let Some(partitioner) = expected["on"].as_str() {
-        return on_partitions(data, partitioner, outcome);
+        return on_partitions(data, partitioner, &expected["anywhere"], outcome);
     }
     if let Some(values) = expected["shares"].as_array() {
         let hex = |values: &Value| values.as_array().into_iter().flatten().map(bytes).collect::<Value>();
@@ -68,8 +68,9 @@ fn read(record: &Value, partition: i64, offset: usize) -> Value {
     })
 }
 
-/// The records as they were read, each with the partition that the reference client chose.
-fn on_partitions(data: &Data, partitioner: &str, outcome: &Value) -> Result<Value, Failure> {
+/// The records as they were read, each with the partition that the reference client chose; keys `anywhere` may be on any.
+fn on_partitions(data: &Data, partitioner: &str, anywhere: &Value, outcome: &Value) -> Result<Value, Failure> {
+    let is_anywhere = |key: &str| anywhere.as_array().is_some_and(|keys| keys.iter().any(|one| one == key));
     let keys: Vec<Value> = data.records(&Value::Null).iter().map(|record| record["key"].clone()).collect();
     let expected = data.partitions(partitioner)?;
     let mut wanted: std::collections::BTreeMap<&str, Vec<i32>> = std::collections::BTreeMap::new();
@@ -80,6 +81,9 @@ fn on_partitions(data: &Data, partitioner: &str, outcome: &Value) -> Result<Valu
     let on = |mut record: Value| {
         let key = record["key"].as_str().unwrap_or("a null key").to_owned();
         let found = wanted.get_mut(key.as_str()).and_then(Vec::pop);
+        if found.is_some() && is_anywhere(&key) {
+            return record;
+        }
         record["at"][0] = found.map_or_else(|| json!("a key that was sent so often"), Value::from);
         record
     };
