@@ -3,8 +3,10 @@
 //! An interpreter or a program that ends does not close what it left open. So each producer of a face stands on a list, weakly, and
 //! the face calls [`flush_all`] when its host says that it ends.
 
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use ottla::Producer;
@@ -91,31 +93,26 @@ pub fn flush_all(serve: &mut dyn FnMut()) -> u64 {
     flush(left(), serve)
 }
 
-/// Sends what these producers have, each for its limit at the longest, counted from now; `serve` is called for each of them in
-/// between, to take reports off its queue, for those faces to which what is not reported counts as not sent. Answers with how many
-/// records are lost.
+/// Sends what these producers have, side by side, each for its limit at the longest; `serve` is called in between, to take reports off
+/// their queues, for those faces to which what is not reported counts as not sent. Answers with how many records are lost.
 pub fn flush(leaving: Vec<Arc<dyn Leaves>>, serve: &mut dyn FnMut()) -> u64 {
     let begin = Instant::now();
-    let mut all = 0;
-    for leaving in leaving {
-        let producers = leaving.producers();
-        let mut flush = pin!(async {
-            for producer in &producers {
-                producer.flush().await;
-            }
-        });
-        loop {
-            serve();
-            let left = leaving.limit().saturating_sub(begin.elapsed());
-            // Where nobody serves reports, a flush waits for them in vain, though all is answered.
-            let slice = left.min(Duration::from_millis(5));
-            let flushed = wait(flush.as_mut(), Some(slice), &mut || false).done().is_some();
-            if flushed || left.is_zero() || leaving.outstanding() == 0 {
-                break;
-            }
-        }
+    let producers: Vec<Producer> = leaving.iter().flat_map(|leaving| leaving.producers()).collect();
+    let mut flushes: Vec<_> = producers.iter().map(|producer| Box::pin(producer.flush())).collect();
+    let mut flushed = pin!(poll_fn(|context| {
+        flushes.retain_mut(|flush| flush.as_mut().poll(context).is_pending());
+        if flushes.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    loop {
         serve();
-        all += leaving.lost(leaving.outstanding());
+        // Where nobody serves reports, a flush waits for them in vain, though all is answered.
+        let unsent = leaving.iter().filter(|leaving| leaving.outstanding() > 0);
+        let left = unsent.map(|leaving| leaving.limit().saturating_sub(begin.elapsed())).max().unwrap_or_default();
+        let slice = left.min(Duration::from_millis(5));
+        if wait(flushed.as_mut(), Some(slice), &mut || false).done().is_some() || left.is_zero() {
+            break;
+        }
     }
-    all
+    serve();
+    leaving.iter().map(|leaving| leaving.lost(leaving.outstanding())).sum()
 }
