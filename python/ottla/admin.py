@@ -11,7 +11,7 @@ from . import _ottla
 from ._config import Configuration, value_text
 from ._error import KafkaError, KafkaException, refused
 from ._later import later
-from ._metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata, list_topics
+from ._metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata, cluster_id, list_topics
 
 __all__ = ["AdminClient", "BrokerMetadata", "ClusterMetadata", "NewTopic", "PartitionMetadata", "TopicMetadata"]
 
@@ -127,6 +127,14 @@ class AdminClient:
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers, and one topic or all."""
         return list_topics(self._admin, topic, timeout)
+
+    def cluster_id(self, timeout: float = -1) -> str | None:
+        """The cluster's id."""
+        return cluster_id(self._admin, timeout)
+
+    def __len__(self) -> int:
+        """How many calls are under way."""
+        return len(self._under_way)
 
     def poll(self, timeout: float = -1) -> int:
         """There is nothing to serve: futures are done by themselves."""

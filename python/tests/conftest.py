@@ -68,7 +68,7 @@ def consumer(broker):
 
     def consumer(**config):
         config = {"bootstrap.servers": broker.bootstrap_servers, "group.id": "group", "auto.offset.reset": "earliest"} | {
-            name.replace("_", "."): value for name, value in config.items()
+            name if callable(value) else name.replace("_", "."): value for name, value in config.items()
         }
         made.append(ottla.Consumer(config))
         return made[-1]

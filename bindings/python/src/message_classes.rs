@@ -168,6 +168,11 @@ unsafe extern "C" fn set_value(object: *mut ffi::PyObject, to: *mut ffi::PyObjec
     unsafe { set(&mut fields(object).value, to) }
 }
 
+unsafe extern "C" fn set_topic(object: *mut ffi::PyObject, to: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: a method of these classes.
+    unsafe { set(&mut fields(object).own().topic, to) }
+}
+
 unsafe extern "C" fn set_headers(object: *mut ffi::PyObject, to: *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: a method of these classes.
     unsafe { set(&mut fields(object).own().headers, to) }
@@ -312,6 +317,7 @@ pub(crate) fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
         method(c"timestamp", timestamp, ffi::METH_NOARGS),
         method(c"latency", latency, ffi::METH_NOARGS),
         method(c"leader_epoch", leader_epoch, ffi::METH_NOARGS),
+        method(c"set_topic", set_topic, ffi::METH_O),
         method(c"set_key", set_key, ffi::METH_O),
         method(c"set_value", set_value, ffi::METH_O),
         method(c"set_headers", set_headers, ffi::METH_O),

@@ -4,6 +4,7 @@ from .._ottla import ConsumerRecord
 from ..kafka._consumer import ConsumerRebalanceListener
 from ._consumer import AIOKafkaConsumer
 from ._producer import AIOKafkaProducer
+from .errors import ConsumerStoppedError, IllegalOperation
 from .structs import OffsetAndMetadata, OffsetAndTimestamp, RecordMetadata, TopicPartition
 
 __all__ = [
@@ -11,6 +12,8 @@ __all__ = [
     "AIOKafkaProducer",
     "ConsumerRebalanceListener",
     "ConsumerRecord",
+    "ConsumerStoppedError",
+    "IllegalOperation",
     "OffsetAndMetadata",
     "OffsetAndTimestamp",
     "RecordMetadata",
