@@ -9,7 +9,8 @@ import weakref
 import pytest
 from conftest import PATIENCE
 
-from ottla.aio import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, errors
+from ottla.aio import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, OffsetAndMetadata, TopicPartition, _loop, errors
+from ottla.testing import Broker
 
 
 def run(main):
@@ -214,22 +215,55 @@ def test_other_tasks_run_while_records_are_there(broker, topic):
     run(main())
 
 
-def test_many_clients_leave_no_descriptors_behind(broker, topic):
-    async def main():
-        async def one():
-            async with writer(broker) as producer:
-                await producer.send_and_wait(topic, b"v")
-            async with reader(broker, topic, group_id=None) as consumer:
-                await consumer.getone()
+def test_a_hundred_clients_leave_nothing_behind(broker, topic):
+    async def one():
+        async with writer(broker) as producer:
+            await producer.send_and_wait(topic, b"v", partition=0)
+        async with reader(broker, topic, group_id=None) as consumer:
+            await consumer.getone()
 
-        for _ in range(5):
-            await one()
-        before = len(os.listdir("/proc/self/task"))
+    def left():
+        gc.collect()
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+        return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")), pages * os.sysconf("SC_PAGE_SIZE")
+
+    async def main():
         for _ in range(20):
             await one()
-        assert len(os.listdir("/proc/self/task")) == before
+        threads, descriptors, memory = left()
+        for _ in range(100):
+            await one()
+        after = left()
+        assert after[:2] == (threads, descriptors) and after[2] - memory < 30_000_000
 
     run(main())
+
+
+def test_the_loop_wakes_up_once_for_a_batch(monkeypatch):
+    served = []
+
+    def serve(port, plain=_loop.Port._serve):
+        served.append(port)
+        plain(port)
+
+    async def main(broker):
+        async with writer(broker, linger_ms=5) as producer:
+            await producer.send_and_wait("t", b"v")
+            served.clear()
+            before = broker.requests("Produce")
+            await asyncio.gather(*[await producer.send("t", b"v") for _ in range(5000)])
+            assert 1 <= len(served) <= broker.requests("Produce") - before < 500
+        async with reader(broker, "t") as consumer:
+            served.clear()
+            records = 0
+            while records < 5001:
+                records += sum(map(len, (await consumer.getmany(timeout_ms=1000)).values()))
+            assert 1 <= len(served) < 500
+
+    monkeypatch.setattr(_loop.Port, "_serve", serve)
+    with Broker(topics={"t": 1}, journal=10_000) as broker:
+        run(main(broker))
 
 
 def test_a_client_that_was_not_stopped_is_collected_with_a_warning(broker, topic):

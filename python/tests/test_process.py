@@ -238,3 +238,19 @@ def test_live_clients_in_circles_are_collected(broker, topic):
     del application
     gc.collect()
     assert [one() for one in alive] == [None] * 5
+
+
+def test_what_is_queued_at_the_end_has_some_time_by_default(broker, topic):
+    program = """
+        import sys, ottla
+        producer = ottla.Producer({"bootstrap.servers": sys.argv[1]})
+        producer.produce(sys.argv[2], b"v")
+        """
+    broker.add_fault(api="Produce", delay_ms=200, times=1)
+    process = start(program, broker.bootstrap_servers, topic)
+    assert process.communicate(timeout=PATIENCE) == ("", "") and process.returncode == 0
+    # And no more than that: a delivery may take two minutes.
+    broker.add_fault(api="Produce", silence=True)
+    process = start(program, broker.bootstrap_servers, topic)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0 and "1 records were not delivered" in errors
