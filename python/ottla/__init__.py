@@ -7,7 +7,9 @@
 import sys as _sys
 
 if "t" in getattr(_sys, "abiflags", ""):
-    raise ImportError("ottla needs Python's global interpreter lock: it does not run on a free-threaded build yet (see COMPAT.md)")
+    raise ImportError(
+        "ottla needs Python's global interpreter lock: it does not run on a free-threaded build yet (see COMPAT.md)"
+    )
 
 from ._consumer import Consumer
 from ._error import KafkaError, KafkaException

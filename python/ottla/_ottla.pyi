@@ -219,7 +219,7 @@ class AioProducer:
         timestamp_ms: int | None = None,
         headers: Headers | None = None,
     ) -> Coroutine[Any, Any, asyncio.Future[Any]]:
-        """Takes a record into its batch; awaiting it waits while the buffer is full, and gives a future of the record's metadata."""
+        """Takes a record into its batch; awaiting it waits while the buffer is full, and gives a future of its metadata."""
 
 class AioConsumer:
     @property
@@ -255,7 +255,9 @@ def consumer_commit(
     consumer: Consumer, message: Message | None, offsets: list[TopicPartition] | None, asynchronous: bool
 ) -> list[TopicPartition] | None: ...
 def consumer_store_offsets(consumer: Consumer, message: Message | None, offsets: list[TopicPartition] | None) -> None: ...
-def consumer_watermarks(consumer: Consumer, partition: TopicPartition, timeout: float | None, cached: bool) -> tuple[int, int]: ...
+def consumer_watermarks(
+    consumer: Consumer, partition: TopicPartition, timeout: float | None, cached: bool
+) -> tuple[int, int]: ...
 def consumer_offsets_for_times(
     consumer: Consumer, partitions: list[TopicPartition], timeout: float | None
 ) -> list[tuple[TopicPartition, int]]: ...

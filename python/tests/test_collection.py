@@ -18,8 +18,8 @@ from ottla.kafka.structs import TopicPartition
 
 
 class Own:
-    """Methods to be called back. A bound method, unlike an object with attributes, is nothing that the collector can empty: whoever
-    holds it has to let go."""
+    """Methods to be called back. A bound method, unlike an object with attributes, is nothing that the collector can empty:
+    whoever holds it has to let go."""
 
     def done(self, *_arguments):
         pass

@@ -260,7 +260,8 @@ def test_messages_can_be_made_by_tests():
     assert (message.value(), message.key(), message.headers()) == ({"any": "object"}, "key", [])
     assert message.error().code() == -1 and len(message) == 1
     empty = Message()
-    assert (empty.topic(), empty.partition(), empty.offset(), empty.value(), empty.timestamp()) == (None, None, None, None, (0, -1))
+    parts = (empty.topic(), empty.partition(), empty.offset(), empty.value(), empty.timestamp())
+    assert parts == (None, None, None, None, (0, -1))
     with pytest.raises(TypeError):
         Message(nope=1)
 

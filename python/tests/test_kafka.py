@@ -70,7 +70,9 @@ def test_failures_have_kafka_pythons_names(broker, topic):
 
 def test_serializers_and_deserializers(broker, topic):
     producer = KafkaProducer(
-        bootstrap_servers=broker.bootstrap_servers, key_serializer=str.encode, value_serializer=lambda value: dumps(value).encode()
+        bootstrap_servers=broker.bootstrap_servers,
+        key_serializer=str.encode,
+        value_serializer=lambda value: dumps(value).encode(),
     )
     for i in range(10):
         producer.send(topic, {"i": i}, key=f"key {i}", partition=0)

@@ -1,4 +1,4 @@
-"""Options of ottla.kafka and ottla.aio: the peers' defaults are taken, what is not there is refused, and what does nothing is said."""
+"""Options of ottla.kafka and ottla.aio: the peers' defaults are taken, what is not there is refused, what does nothing said."""
 
 import asyncio
 import math
@@ -194,19 +194,24 @@ def test_what_has_no_effect_stands_in_compat_with_its_reason():
 def test_a_callback_hears_of_commits_in_the_background(broker, topic, produce):
     heard, zero = [], TopicPartition(topic, 0)
     produce(topic, [b"1", b"2"], partition=0)
-    consumer = KafkaConsumer(
-        bootstrap_servers=broker.bootstrap_servers,
-        group_id="heard",
-        auto_offset_reset="earliest",
-        auto_commit_interval_ms=20,
-        default_offset_commit_callback=lambda *arguments: heard.append(arguments),
-    )
+    options = {
+        "bootstrap_servers": broker.bootstrap_servers,
+        "group_id": "heard",
+        "auto_offset_reset": "earliest",
+        "auto_commit_interval_ms": 20,
+        "default_offset_commit_callback": lambda *arguments: heard.append(arguments),
+    }
+    consumer = KafkaConsumer(**options)
     consumer.assign([zero])
     assert [next(consumer).value for _ in range(2)] == [b"1", b"2"]
     while not any(offsets.get(zero, (0,))[0] == 2 for offsets, _ in heard):
         consumer.poll(20)
     assert all(error is None for _, error in heard)
+    consumer.close()
     heard.clear()
+    options |= {"enable_auto_commit": False}
+    consumer = KafkaConsumer(**options)
+    consumer.assign([zero])
     consumer.commit({zero: OffsetAndMetadata(1, "waited for", -1)})
     consumer.commit_async({zero: OffsetAndMetadata(1, "mine", -1)})
     while not heard:

@@ -147,7 +147,8 @@ def test_a_fork_before_and_after_the_first_use(broker, topic, consumer):
         assert parent.flush(20) == 0
 
         def of_the_parent():
-            for call in [lambda: parent.produce(topic, "lost"), lambda: parent.poll(0), lambda: parent.flush(1), lambda: reader.poll(0)]:
+            producing = [lambda: parent.produce(topic, "lost"), lambda: parent.poll(0), lambda: parent.flush(1)]
+            for call in [*producing, lambda: reader.poll(0)]:
                 try:
                     call()
                 except ottla.KafkaException as error:
@@ -184,7 +185,8 @@ def test_a_hundred_clients_leave_nothing_behind(broker, topic):
         producer = ottla.Producer({"bootstrap.servers": broker.bootstrap_servers})
         producer.produce(topic, b"v")
         assert producer.flush(PATIENCE) == 0
-        consumer = ottla.Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "g", "auto.offset.reset": "earliest"})
+        config = {"bootstrap.servers": broker.bootstrap_servers, "group.id": "g", "auto.offset.reset": "earliest"}
+        consumer = ottla.Consumer(config)
         consumer.assign([ottla.TopicPartition(topic, 0)])
         consumer.poll(0)
         consumer.close()

@@ -18,7 +18,8 @@ def make(broker, **config):
 
 def test_reports_carry_all_of_the_record(broker, topic):
     producer, reports = make(broker), []
-    producer.produce(topic, b"value", "key", 2, lambda *report: reports.append(report), timestamp=1234, headers={"a": b"1", "b": None})
+    headers = {"a": b"1", "b": None}
+    producer.produce(topic, b"value", "key", 2, lambda *report: reports.append(report), timestamp=1234, headers=headers)
     producer.produce(topic, value=None, key=None, partition=1, on_delivery=lambda *report: reports.append(report))
     assert len(producer) == 2
     assert producer.flush(PATIENCE) == 0 and len(producer) == 0
@@ -111,7 +112,8 @@ def test_callbacks_may_produce_and_poll(broker, topic):
 
 def test_the_default_callback_and_the_dictionary(broker, topic):
     reports = []
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1.5, "enable.idempotence": True}, on_delivery=lambda *r: reports.append(r))
+    config = {"bootstrap.servers": broker.bootstrap_servers, "linger.ms": 1.5, "enable.idempotence": True}
+    producer = Producer(config, on_delivery=lambda *r: reports.append(r))
     producer.produce(topic, b"v")
     assert producer.flush(PATIENCE) == 0 and len(reports) == 1
     producer = Producer(bootstrap_servers=broker.bootstrap_servers)
@@ -182,7 +184,8 @@ def test_no_broker_is_told_to_error_cb_and_flush_is_bounded():
 def test_statistics_are_json(broker):
     statistics = []
     producer = make(broker, statistics_interval_ms=1, stats_cb=None)
-    producer = Producer({"bootstrap.servers": broker.bootstrap_servers, "statistics.interval.ms": 1, "stats_cb": statistics.append})
+    config = {"bootstrap.servers": broker.bootstrap_servers, "statistics.interval.ms": 1}
+    producer = Producer(config, stats_cb=statistics.append)
     while not statistics:
         producer.poll(PATIENCE)
     assert json.loads(statistics[0])["type"] == "producer"

@@ -18,8 +18,8 @@ from ottla.admin import AdminClient, NewTopic
 def program(servers, unique):
     """A program's text, for this broker, with names of its own.
 
-    Their topics are there already, and the broker has served a producer and a group: what a busy one takes for the first of each may
-    be longer than a program that ends without a flush waits for.
+    Their topics are there already, and the broker has served a producer and a group: what a busy one takes for the first of each
+    may be longer than a program that ends without a flush waits for.
     """
     topics = [f"{name}-{unique}" for name in ("topic_test", "mytopic", "my_topic", "warm")]
     for future in AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 1) for topic in topics]).values():

@@ -15,8 +15,8 @@ from ottla.kafka import KafkaConsumer, KafkaProducer
 
 @pytest.fixture
 def progress():
-    """Does something, again and again, until another thread has got on meanwhile. The interpreter never has threads take turns here,
-    so that this happens only if the interpreter's lock is let go of; how soon is the machine's affair."""
+    """Does something, again and again, until another thread has got on meanwhile. The interpreter never has threads take turns
+    here, so that this happens only if the interpreter's lock is let go of; how soon is the machine's affair."""
     steps, begun, end = [0], threading.Event(), threading.Event()
 
     def work():

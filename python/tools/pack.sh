@@ -15,4 +15,8 @@ trap 'rm -rf "$empty"' EXIT
 PATH=/nowhere "$empty/venv/bin/pip" --quiet --disable-pip-version-check install --no-index --find-links "$dist" ottla
 cp python/examples/demo.py "$empty"
 (cd "$empty" && venv/bin/python demo.py demo.py && venv/bin/ottla-broker --help > /dev/null)
+# The plugin is found by its entry point; pytest itself is not in that folder.
+"$empty/venv/bin/pip" --quiet --disable-pip-version-check install 'pytest>=8'
+printf 'def test_it(ottla_broker):\n    assert ottla_broker.bootstrap_servers\n' > "$empty/test_plugin.py"
+(cd "$empty" && venv/bin/python -m pytest -q test_plugin.py)
 ls "$dist"

@@ -320,7 +320,8 @@ pub(crate) fn add_classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
         &py.get_type::<AioProducer>(),
         c"send",
         raw_send,
-        c"send(topic, value=None, key=None, partition=None, timestamp_ms=None, headers=None)\n\nTakes a record into its batch; awaiting it waits while the buffer is full, and gives a future of the record's metadata.",
+        c"send(topic, value=None, key=None, partition=None, timestamp_ms=None, headers=None)\n\n\
+          Takes a record into its batch; awaiting it waits while the buffer is full, and gives a future of its metadata.",
     )?;
     let slots = vec![
         slot(ffi::Py_tp_dealloc, dealloc as *const c_void),

@@ -243,8 +243,9 @@ pub(crate) fn finish(work: impl FnOnce() -> PyResult<*mut ffi::PyObject>) -> *mu
     std::ptr::null_mut()
 }
 
-/// Makes a fast method's function: its arguments are sorted by their names, and what its body does is unsafe, as it is called by the
-/// interpreter, with its lock, for an object of the class that has the method. The body answers with a new reference, or an error.
+/// Makes a fast method's function: its arguments are sorted by their names, and what its body does is unsafe, as it is called by
+/// the interpreter, with its lock, for an object of the class that has the method. The body answers with a new reference, or an
+/// error.
 macro_rules! fast {
     ($name:ident, $method:literal, $names:ident, |$py:ident, $object:ident, [$($parameter:ident),*]| $body:block) => {
         unsafe extern "C" fn $name(
@@ -254,8 +255,8 @@ macro_rules! fast {
             keywords: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject {
             $crate::arguments::finish(|| {
-                // SAFETY: a fast call of the interpreter's: the descriptor has checked the class, and object and arguments are alive
-                // while this runs.
+                // SAFETY: a fast call of the interpreter's: the descriptor has checked the class, and object and arguments are
+                // alive while this runs.
                 unsafe {
                     let $py = Python::assume_attached();
                     let names = $names

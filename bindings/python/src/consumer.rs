@@ -668,7 +668,9 @@ impl Consumer {
         Self::default()
     }
 
-    #[pyo3(signature = (properties, callbacks, records = false, key_deserializer = None, value_deserializer = None, iteration = None))]
+    #[pyo3(signature = (
+        properties, callbacks, records = false, key_deserializer = None, value_deserializer = None, iteration = None
+    ))]
     fn _open(
         slf: &Bound<'_, Self>,
         properties: Vec<(String, String)>,

@@ -155,7 +155,8 @@ impl Producer {
     #[inline]
     unsafe fn produce(&self, py: Python<'_>, given: [*mut ffi::PyObject; 7]) -> PyResult<()> {
         let [topic, value, key, partition, callback, timestamp, headers] = given;
-        // SAFETY: the caller's word. All objects are alive until the call ends; keys and values are encoded before Python runs again.
+        // SAFETY: the caller's word. All objects are alive until the call ends; keys and values are encoded before Python runs
+        // again.
         unsafe {
             let inner = self.open(py)?;
             if topic.is_null() {
@@ -599,12 +600,14 @@ pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         &class,
         c"produce",
         raw_produce,
-        c"produce(topic, value=None, key=None, partition=-1, callback=None, on_delivery=None, timestamp=0, headers=None)\n\nTakes a record into its batch at once. BufferError if the producer's buffer is full.",
+        c"produce(topic, value=None, key=None, partition=-1, callback=None, on_delivery=None, timestamp=0, headers=None)\n\n\
+          Takes a record into its batch at once. BufferError if the producer's buffer is full.",
     )?;
     add_method(
         &class,
         c"poll",
         raw_poll,
-        c"poll(timeout=-1)\n\nServes delivery reports, waiting for the first one, and calls their callbacks. Returns how many there were.",
+        c"poll(timeout=-1)\n\n\
+          Serves delivery reports, waiting for the first one, and calls their callbacks. Returns how many there were.",
     )
 }

@@ -389,6 +389,8 @@ pub(crate) fn add_class(module: &Bound<'_, PyModule>) -> PyResult<()> {
         &class,
         c"send",
         raw_send,
-        c"send(topic, value=None, key=None, headers=None, partition=None, timestamp_ms=None)\n\nTakes a record into its batch, and answers with a future of its metadata. Waits max_block_ms at the longest while the buffer is full.",
+        c"send(topic, value=None, key=None, headers=None, partition=None, timestamp_ms=None)\n\n\
+          Takes a record into its batch, and answers with a future of its metadata. \
+          Waits max_block_ms at the longest while the buffer is full.",
     )
 }

@@ -47,7 +47,7 @@ class Port:
             waiter.set_result(False)
 
     async def room(self, end: float) -> None:
-        """Waits until some records have ended: an eighth of those under way, so that not each batch that ends is waited for anew."""
+        """Waits until some records have ended: an eighth of those under way, so that not each batch's end is waited for anew."""
         if not self._room:
             self._to_end = self.native.under_way() // 8
         waiter: asyncio.Future[bool] = self.loop.create_future()

@@ -284,8 +284,9 @@ class KafkaConsumer(_ottla.Consumer):
             return None
         made = []
         for partition, offset in offsets.items():
-            epoch = offset.leader_epoch if len(offset) > 2 and offset.leader_epoch is not None and offset.leader_epoch >= 0 else None
-            made.append(_model.TopicPartition(partition[0], partition[1], offset.offset, offset.metadata or None, epoch))
+            epoch = offset.leader_epoch if len(offset) > 2 and offset.leader_epoch is not None else -1
+            known = epoch if epoch >= 0 else None
+            made.append(_model.TopicPartition(partition[0], partition[1], offset.offset, offset.metadata or None, known))
         return made
 
     def commit(
@@ -341,11 +342,15 @@ class KafkaConsumer(_ottla.Consumer):
                 return None
             raise translated(exception) from None
 
-    def _watermarks(self, partitions: Iterable[TopicPartition], timeout_ms: float | None, which: int) -> dict[TopicPartition, int]:
+    def _watermarks(
+        self, partitions: Iterable[TopicPartition], timeout_ms: float | None, which: int
+    ) -> dict[TopicPartition, int]:
         found = {one: call(_ottla.consumer_watermarks, self, native(one), seconds(timeout_ms), False) for one in partitions}
         return {partition: offsets[which] for partition, offsets in found.items()}
 
-    def beginning_offsets(self, partitions: Iterable[TopicPartition], timeout_ms: float | None = None) -> dict[TopicPartition, int]:
+    def beginning_offsets(
+        self, partitions: Iterable[TopicPartition], timeout_ms: float | None = None
+    ) -> dict[TopicPartition, int]:
         """The first offsets that are there."""
         return self._watermarks(partitions, timeout_ms, 0)
 
