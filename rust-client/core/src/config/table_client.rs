@@ -103,7 +103,7 @@ pub(super) const PROPERTIES: &[Property] = &[
         int(0, I32),
         "1000",
         Low,
-        "How long a process that ends with a producer open is kept, in languages with a runtime of their own, to send what it has.",
+        "How long a process that ends with a producer open is kept to send what it has, in Python, Node and C.",
     )
     .own()
     .acts(),
