@@ -52,7 +52,7 @@ impl Admin {
     /// If the brokers can't be found out. A broker that does not answer is in the list's errors, and the groups of the others are there.
     pub async fn list_groups(&self, filter: &GroupFilter) -> Result<GroupList, Error> {
         let by = self.client.clock.now() + self.limit();
-        let found = self.metadata(Some(Vec::new())).await?.brokers;
+        let found = self.metadata(Some(Vec::new()), false).await?.brokers;
         let brokers = found.into_iter().map(|b| BrokerInfo { id: b.node_id, host: b.host, port: b.port, rack: b.rack });
         let (client, request, brokers) = (self.client.clone(), filter.request(), brokers.collect::<Vec<_>>());
         self.client

@@ -136,8 +136,12 @@ impl Admin {
         block_on(self.delete_topic(name))
     }
 
-    pub(super) async fn metadata(&self, topics: Option<Vec<MetadataRequestTopic>>) -> Result<MetadataResponse, Error> {
-        let request = MetadataRequest { topics, allow_auto_topic_creation: false, ..MetadataRequest::default() };
+    pub(super) async fn metadata(
+        &self,
+        topics: Option<Vec<MetadataRequestTopic>>,
+        allow_auto_topic_creation: bool,
+    ) -> Result<MetadataResponse, Error> {
+        let request = MetadataRequest { topics, allow_auto_topic_creation, ..MetadataRequest::default() };
         self.ask(request, false).await
     }
 
@@ -151,8 +155,7 @@ impl Admin {
         if topics.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation, ..MetadataRequest::default() };
-        Ok(descriptions(self.ask(request, false).await?))
+        Ok(descriptions(self.metadata(Some(topics), allow_auto_topic_creation).await?))
     }
 
     /// The names of all topics, Kafka's own included, in order.
@@ -160,7 +163,7 @@ impl Admin {
     /// # Errors
     /// If no broker answered.
     pub async fn list_topics(&self) -> Result<Vec<String>, Error> {
-        let response = self.metadata(None).await?;
+        let response = self.metadata(None, false).await?;
         let mut names: Vec<String> =
             response.topics.into_iter().filter_map(|topic| topic.name.map(|name| name.to_string())).collect();
         names.sort_unstable();
@@ -181,7 +184,7 @@ impl Admin {
     /// `UNKNOWN_TOPIC_OR_PARTITION`, or if no broker answered.
     pub async fn describe_topic(&self, name: &str) -> Result<TopicDescription, Error> {
         let topic = MetadataRequestTopic { name: Some(Text::from(name)), ..MetadataRequestTopic::default() };
-        let response = self.metadata(Some(vec![topic])).await?;
+        let response = self.metadata(Some(vec![topic]), false).await?;
         let topic = response.topics.into_iter().next().ok_or_else(|| incomplete("Metadata"))?;
         check(topic.error_code, None, &format!("while describing topic {name}"), name)?;
         Ok(description(topic))
@@ -246,7 +249,7 @@ impl Admin {
     /// # Errors
     /// If no broker answered. What concerns a topic is its result.
     pub async fn describe_all_topics(&self) -> Result<BTreeMap<String, Result<TopicDescription, Error>>, Error> {
-        Ok(descriptions(self.metadata(None).await?))
+        Ok(descriptions(self.metadata(None, false).await?))
     }
 
     /// [`Admin::describe_all_topics`] for callers without an executor.
