@@ -12,6 +12,7 @@ use crate::producer::ProducerHandle;
 /// The low bits of a number are a place, the others count who had it: who still holds the number of a value that was removed finds
 /// nothing, not another's.
 const PLACE_BITS: u32 = 20;
+const PLACE: u32 = (1 << PLACE_BITS) - 1;
 const TURNS: u32 = 1 << (u32::BITS - PLACE_BITS);
 
 struct Slot<T> {
@@ -36,7 +37,7 @@ impl<T> Slots<T> {
             Some(place) => place,
             None => {
                 let place = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-                if place >= (1 << PLACE_BITS) - 1 {
+                if place >= PLACE {
                     return u32::MAX;
                 }
                 self.slots.push(Slot { turn: 0, value: None });
@@ -49,7 +50,7 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn get(&self, at: u32) -> Option<&T> {
-        let slot = self.slots.get((at & ((1 << PLACE_BITS) - 1)) as usize)?;
+        let slot = self.slots.get((at & PLACE) as usize)?;
         slot.value.as_ref().filter(|_| slot.turn == at >> PLACE_BITS)
     }
 
@@ -58,7 +59,7 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn remove(&mut self, at: u32) -> Option<T> {
-        let place = at & ((1 << PLACE_BITS) - 1);
+        let place = at & PLACE;
         let slot = self.slots.get_mut(place as usize).filter(|slot| slot.turn == at >> PLACE_BITS)?;
         let value = slot.value.take()?;
         slot.turn = (slot.turn + 1) % TURNS;

@@ -13,12 +13,13 @@ use crate::event_loop;
 use crate::raw::{self, Raw, Reference};
 use crate::value::Value;
 
-/// What was told, in ms since the epoch when; nothing: the client has gone.
-type Told = Option<(f64, ClientEvent)>;
+/// What JavaScript is told, by kind; nothing: the client has gone.
+type Told = Option<(&'static str, Value)>;
 
 /// A client's watcher. Dropping it has JavaScript told that nothing more comes.
 pub(crate) struct Watch {
     queue: Queue<Told>,
+    client_id: String,
     trace: Arc<AtomicBool>,
 }
 
@@ -33,23 +34,21 @@ impl Watch {
         if let Some(current) = event_loop::current() {
             let (queue, env) = (queue.clone(), current.env());
             current.spawn(async move {
-                while let Some((at, event)) = queue.pop().await {
-                    if let Some((kind, fields)) = told(at, event, &client_id) {
-                        tell(env, watcher, kind, fields);
-                    }
+                while let Some((kind, fields)) = queue.pop().await {
+                    tell(env, watcher, kind, fields);
                 }
                 tell(env, watcher, "end", Value::Undefined);
             });
         }
-        Self { queue, trace: Arc::new(AtomicBool::new(trace)) }
+        Self { queue, client_id, trace: Arc::new(AtomicBool::new(trace)) }
     }
 
-    /// Called on the IO thread: it hands on what JavaScript is to know.
+    /// Called on the IO thread: it hands on what JavaScript is to know, and wakes it for nothing else.
     pub(crate) fn observer(&self) -> Observer {
-        let queue = self.queue.clone();
+        let (queue, client_id) = (self.queue.clone(), self.client_id.clone());
         Arc::new(move |event| {
-            if !matches!(event, ClientEvent::StatisticsDue | ClientEvent::Throttled { .. }) {
-                queue.push(Some((now_ms(), event)));
+            if let Some(told) = told(event, &client_id) {
+                queue.push(Some(told));
             }
         })
     }
@@ -106,8 +105,8 @@ fn member(member: &GroupMember) -> Vec<(&'static str, Value)> {
     vec![("groupId", text(group_id)), ("memberId", text(member_id)), ("generationId", (*generation).into())]
 }
 
-/// What JavaScript is told, by kind.
-fn told(at: f64, event: ClientEvent, client_id: &str) -> Option<(&'static str, Value)> {
+/// What JavaScript is told of an event, if anything.
+fn told(event: ClientEvent, client_id: &str) -> Option<(&'static str, Value)> {
     Some(match event {
         ClientEvent::BrokerDown(error) | ClientEvent::AllBrokersDown(error) => log("warn", error),
         ClientEvent::ProducerEnded(error) => log("error", error),
@@ -121,7 +120,7 @@ fn told(at: f64, event: ClientEvent, client_id: &str) -> Option<(&'static str, V
             ("unsubscribed", Value::Object(fields))
         }
         ClientEvent::Heartbeat(of) => ("heartbeat", Value::Object(member(&of))),
-        ClientEvent::Request(trace) => request(at, trace, client_id)?,
+        ClientEvent::Request(trace) => request(trace, client_id)?,
         ClientEvent::RequestQueue { address, size, .. } => {
             let size = Value::Number(f64::from(u32::try_from(size).unwrap_or(u32::MAX)));
             ("queue", Value::Object(vec![("broker", address.into()), ("clientId", client_id.into()), ("queueSize", size)]))
@@ -131,9 +130,9 @@ fn told(at: f64, event: ClientEvent, client_id: &str) -> Option<(&'static str, V
 }
 
 /// Times as KafkaJS has them: whole milliseconds, since the epoch when it was made and sent.
-fn request(at: f64, trace: RequestTrace, client_id: &str) -> Option<(&'static str, Value)> {
+fn request(trace: RequestTrace, client_id: &str) -> Option<(&'static str, Value)> {
     let ms = |duration: std::time::Duration| (duration.as_secs_f64() * 1000.0).round();
-    let sent = (at - trace.duration.as_secs_f64() * 1000.0).round();
+    let sent = (now_ms() - trace.duration.as_secs_f64() * 1000.0).round();
     let mut fields = vec![
         ("apiKey", i32::from(trace.api_key).into()),
         ("apiName", if trace.api_name == "FindCoordinator" { "GroupCoordinator" } else { trace.api_name }.into()),
