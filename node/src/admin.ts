@@ -169,14 +169,12 @@ export class Admin {
 
   fetchTopicOffsetsByTimestamp = async (topic: string, timestamp?: number): Promise<SeekEntry[]> => {
     checkTopic(topic)
-    // As in KafkaJS, which takes what stands for a number too.
-    const at = Number(timestamp ?? Number.NaN)
-    if (timestamp !== undefined && timestamp !== null && !Number.isSafeInteger(at)) {
-      throw new KafkaJSNonRetriableError(`Invalid timestamp ${timestamp}`)
-    }
-    if (Number.isNaN(at)) {
+    if (timestamp === undefined || timestamp === null) {
       return (await this.fetchTopicOffsets(topic)).map(({ partition, offset }) => ({ partition, offset }))
     }
+    // As in KafkaJS, which takes what stands for a number too.
+    const at = Number(timestamp)
+    if (!Number.isSafeInteger(at)) throw new KafkaJSNonRetriableError(`Invalid timestamp ${timestamp}`)
     return (await native.adminTopicOffsetsAt(await this.#connection.use(), topic, at)) as SeekEntry[]
   }
 

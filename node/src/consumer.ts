@@ -7,8 +7,9 @@ import { describeGroups } from './groups'
 import { Instrumentation, type Listener, type RemoveInstrumentationEventListener } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
+import { keyOf } from './partition'
 import { DEFAULT_RETRY, cancellable } from './retry'
-import { Runner, type RunnerConfig, type Seeks, keyOf } from './runner'
+import { Runner, type RunnerConfig, type Seeks } from './runner'
 import { MessageIterator } from './stream'
 import type {
   ConsumerConfig,

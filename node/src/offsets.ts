@@ -5,7 +5,7 @@ import { EVENTS } from './events'
 import type { Instrumentation } from './instrumentation'
 import type { Logger } from './logger'
 import { native } from './native'
-import type { Partition } from './partition'
+import { type Partition, keyOf } from './partition'
 import type { ConsumerRunConfig, Offsets, TopicPartitionOffsetAndMetadata } from './types'
 
 /** How the consumer stands in its group. */
@@ -90,7 +90,7 @@ export class OffsetTracker {
     ])
     await native.consumerCommit(consumer(), flat)
     for (const { topic, partition, offset } of offsets) {
-      const known = partitions.get(`${topic}:${partition}`)
+      const known = partitions.get(keyOf(topic, partition))
       if (known) known.committed = Math.max(known.committed, Number(offset))
     }
     this.#tell(byTopic(offsets))

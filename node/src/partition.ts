@@ -2,6 +2,9 @@
 
 import type { FetchedBatch } from './batch'
 
+/** The key of a partition among others. */
+export const keyOf = (topic: string, partition: number): string => `${topic}:${partition}`
+
 /** A partition that this member has. */
 export class Partition {
   /** A handler is under way. */

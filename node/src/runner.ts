@@ -12,7 +12,7 @@ import type { Instrumentation } from './instrumentation'
 import type { Logger } from './logger'
 import { STALE, WORK, native } from './native'
 import { type GroupState, OffsetTracker } from './offsets'
-import { Partition } from './partition'
+import { Partition, keyOf } from './partition'
 import { type Retry, cancellable, isRetriable, nextRetryTime } from './retry'
 import type { MessageIterator } from './stream'
 import type { ConsumerRunConfig, TopicPartitionOffsetAndMetadata } from './types'
@@ -29,9 +29,6 @@ export type RunnerConfig = ConsumerRunConfig & { iterator?: MessageIterator }
 
 /** Where to go on in partitions that are not assigned: offsets by topic and partition. */
 export type Seeks = Map<string, string>
-
-/** The key of a partition among others. */
-export const keyOf = (topic: string, partition: number): string => `${topic}:${partition}`
 
 export interface RunnerOptions {
   client: number
