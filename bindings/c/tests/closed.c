@@ -1,21 +1,8 @@
 /* A program that loads the library, closes it while a producer of it has records left, and ends. */
 
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <librdkafka/rdkafka.h>
 
-static void *library;
-
-static void *find(const char *name) {
-    void *place = dlsym(library, name);
-    if (!place) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(1);
-    }
-    return place;
-}
+#include "find.h"
 
 int main(int argc, char **argv) {
     rd_kafka_conf_t *(*conf_new)(void);
@@ -25,13 +12,14 @@ int main(int argc, char **argv) {
     rd_kafka_conf_t *conf;
     rd_kafka_t *rk;
     char errstr[256];
+    void *library;
 
     if (argc != 3 || !(library = dlopen("librdkafka.so.1", RTLD_NOW | RTLD_LOCAL)))
         return 2;
-    *(void **)&conf_new = find("rd_kafka_conf_new");
-    *(void **)&conf_set = find("rd_kafka_conf_set");
-    *(void **)&new_client = find("rd_kafka_new");
-    *(void **)&producev = find("rd_kafka_producev");
+    *(void **)&conf_new = find(library, "rd_kafka_conf_new");
+    *(void **)&conf_set = find(library, "rd_kafka_conf_set");
+    *(void **)&new_client = find(library, "rd_kafka_new");
+    *(void **)&producev = find(library, "rd_kafka_producev");
     conf = conf_new();
     if (conf_set(conf, "bootstrap.servers", argv[1], errstr, sizeof(errstr)) ||
         conf_set(conf, "linger.ms", "900000", errstr, sizeof(errstr)) ||

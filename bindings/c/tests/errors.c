@@ -1,19 +1,8 @@
 /* What a library, which is loaded, says of each error code: for the comparison of two of them. */
 
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <librdkafka/rdkafka.h>
 
-static void *find(void *library, const char *name) {
-    void *place = dlsym(library, name);
-    if (!place) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(1);
-    }
-    return place;
-}
+#include "find.h"
 
 int main(int argc, char **argv) {
     void (*descriptions)(const struct rd_kafka_err_desc **, size_t *);
